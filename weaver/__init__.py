@@ -1,0 +1,72 @@
+"""weaver: a web crawler that cannot outgrow its memory.
+
+import asyncio, weaver
+
+async def main() -> None:
+    settings = weaver.load_settings(flags=[("crawl.seeds", ("https://example.org/",))])
+    async with weaver.open_crawl(settings, "crawl-example") as crawl:
+        async for page in crawl.run():
+            print(page.status, page.url, page.title)
+
+asyncio.run(main())
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from weaver.base.errors import (
+    BudgetExceeded,
+    DirectoryError,
+    DirectoryLocked,
+    PersistenceError,
+    SeedError,
+    SettingsError,
+    WeaverError,
+)
+from weaver.base.page import EdgeKind, PageState
+from weaver.base.settings import VERSION
+
+__version__ = VERSION
+
+if TYPE_CHECKING:
+    from weaver.base.settings import Settings
+    from weaver.base.sources import load_settings
+    from weaver.pipeline import Crawl, ExitReason, PageResult, open_crawl
+
+# Loaded at first use: `import weaver` stays quick, and `weaver --help` needs no HTTP client.
+_HOMES = {
+    "Crawl": "weaver.pipeline",
+    "ExitReason": "weaver.pipeline",
+    "PageResult": "weaver.pipeline",
+    "Settings": "weaver.base.settings",
+    "load_settings": "weaver.base.sources",
+    "open_crawl": "weaver.pipeline",
+}
+
+__all__ = [
+    "BudgetExceeded",
+    "Crawl",
+    "DirectoryError",
+    "DirectoryLocked",
+    "EdgeKind",
+    "ExitReason",
+    "PageResult",
+    "PageState",
+    "PersistenceError",
+    "SeedError",
+    "Settings",
+    "SettingsError",
+    "WeaverError",
+    "__version__",
+    "load_settings",
+    "open_crawl",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'weaver' has no attribute {name!r}")
+    return getattr(import_module(home), name)

@@ -1,0 +1,42 @@
+"""The errors that weaver raises: each says when, whose fault it is, and what to do.
+
+    WeaverError
+    ├── SettingsError           the user's settings: an unknown key, a value out of range
+    ├── SeedError               a seed that is no http(s) URL
+    ├── DirectoryError          the crawl directory: missing, not ours, of a newer version
+    │   └── DirectoryLocked     another crawler holds it
+    ├── PersistenceError        the disk: a commit failed; the crawl stops at once
+    └── BudgetExceeded          a charge was refused: the account is at its limit
+
+Data from strangers never raises past its parser; it becomes a value with a reason.
+"""
+
+from __future__ import annotations
+
+
+class WeaverError(Exception):
+    """Root of all errors that a caller of weaver may want to catch."""
+
+
+class SettingsError(WeaverError):
+    """A setting is unknown or its value is not acceptable; the user mends the settings."""
+
+
+class SeedError(WeaverError):
+    """A seed is not an absolute http(s) URL; the user mends the seed."""
+
+
+class DirectoryError(WeaverError):
+    """The crawl directory can't be used as asked; the message says what was found there."""
+
+
+class DirectoryLocked(DirectoryError):
+    """Another crawler is at work in this directory; wait for it, or stop it."""
+
+
+class PersistenceError(WeaverError):
+    """A commit failed (disk full, I/O error, bad row); the crawl stops, what was committed stays."""
+
+
+class BudgetExceeded(WeaverError):
+    """An account refused a charge; the caller sheds load and goes on."""

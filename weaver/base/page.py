@@ -1,0 +1,147 @@
+"""The frozen values that travel between the stages of one page's way through weaver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+
+
+class EdgeKind(IntEnum):
+    """What an edge of the link graph says; the number is what is stored, so it never changes."""
+
+    HYPERLINK = 0
+    NOFOLLOW = 1
+    REDIRECT = 2
+    CANONICAL = 3
+    DUPLICATE = 4
+
+
+class TaskKind(IntEnum):
+    """What a task asks for: a page, or a host's robots.txt (RFC 9309) before its first page."""
+
+    PAGE = 0
+    ROBOTS = 1
+
+
+class PageState(StrEnum):
+    """Where a known URL stands; the last five are final."""
+
+    KNOWN = "known"
+    QUEUED = "queued"
+    FETCHED = "fetched"
+    DUPLICATE = "duplicate"
+    REDIRECT = "redirect"
+    FAILED = "failed"
+    BLOCKED = "blocked_robots"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One request that the crawl wants to make.
+
+    `url_id` is the node's dense id (0 for robots tasks, which are no nodes); `host_id` the dense id of the
+    origin (scheme, host, port) whose politeness governs it; `robots_for` is, for a robots task, the host whose
+    rules it fetches (it differs from `host_id` when robots.txt was redirected to another host).
+    """
+
+    url_id: int
+    url: str
+    host_id: int
+    depth: int = 0
+    redirects: int = 0
+    attempts: int = 0
+    kind: TaskKind = TaskKind.PAGE
+    robots_for: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What a server answered: one hop, never followed. `headers` has lower-case names, the last value of each.
+
+    `body` is decoded from its content coding and capped; `is_truncated` says that the body ended before the
+    server's own word for its length, or at weaver's cap (`truncated_by` says which). Times are clock seconds.
+    """
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    wire_bytes: int
+    elapsed_s: float
+    truncated_by: str = ""
+
+    @property
+    def is_truncated(self) -> bool:
+        return bool(self.truncated_by)
+
+    @property
+    def is_redirect(self) -> bool:
+        return self.status in (301, 302, 303, 307, 308) and "location" in self.headers
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, lower case: `text/html`; empty where the server sent none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why no response came: a counted reason (`timeout`, `connect`, `dns`, `blocked_private`, ...).
+
+    `is_retryable` is True only where a fresh connection may well do better; `detail` is for people.
+    """
+
+    url: str
+    reason: str
+    detail: str = ""
+    is_retryable: bool = False
+    elapsed_s: float = 0.0
+
+
+Fetched = Response | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What one pass over a page found.
+
+    `base_url` is the effective base (after `<base href>`); hrefs are raw attribute values, stripped of ASCII
+    whitespace, in document order with repeats, not yet resolved. `nofollow_hrefs` are those whose `rel` says
+    nofollow, ugc or sponsored. `canonical` and `refresh` are raw too. `text` is the visible text (white space
+    runs as found), for hashing. `is_html` is False for bodies that are hashed without parsing. `note` names
+    what was odd (`too_deep`, `links_capped`), or is empty.
+    """
+
+    base_url: str
+    hrefs: list[str] = field(default_factory=list)
+    nofollow_hrefs: list[str] = field(default_factory=list)
+    canonical: str | None = None
+    refresh: str | None = None
+    title: str = ""
+    text: str = ""
+    charset: str = ""
+    noindex: bool = False
+    nofollow: bool = False
+    is_html: bool = False
+    note: str = ""
+
+
+class Verdict(StrEnum):
+    """What dedupe says of a body: new, or the same as a page seen before."""
+
+    NEW = "new"
+    SAME_BODY = "same_body"
+    SAME_TEXT = "same_text"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Dedupe's answer for one page: both digests (16 bytes each, text_digest empty where not taken) and,
+    for a duplicate, the id of the page it is a duplicate of (0 when new)."""
+
+    verdict: Verdict
+    body_digest: bytes
+    text_digest: bytes
+    duplicate_of: int = 0

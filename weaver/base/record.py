@@ -1,0 +1,96 @@
+"""The frozen values that are committed: what a page, a host and a URL leave behind on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from weaver.base.page import PageState
+
+MAX_NODE_ID = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class HostRecord:
+    """What must outlive a host's stay in RAM; times are wall-clock seconds since 1970.
+
+    `robots_status` is `""` (never asked), `ok` (rules in `robots_body`), `unavailable` (4xx: all allowed) or
+    `unreachable` (5xx, network: nothing allowed until asked again).
+    """
+
+    host_id: int
+    origin: str
+    ready_at: float = 0.0
+    crawl_delay_s: float | None = None
+    failures: int = 0
+    robots_status: str = ""
+    robots_body: bytes = b""
+    robots_fetched_at: float = 0.0
+    robots_unreachable_since: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UrlRow:
+    """A URL at its discovery. `reason` says why it is not queued (`out_of_scope`, ...); empty when it is."""
+
+    id: int
+    key: int
+    url: str
+    host_id: int
+    depth: int
+    source_id: int
+    redirects: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """One entry of the frontier: ordered within its host by `priority` (lower first), then by id."""
+
+    host_id: int
+    priority: int
+    url_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRow:
+    """The outcome of one visited URL; digests are 16 bytes or empty; `fetched_at` in wall-clock seconds."""
+
+    id: int
+    state: PageState
+    fetched_at: float
+    http_status: int = 0
+    content_type: str = ""
+    body_bytes: int = 0
+    body_digest: bytes = b""
+    text_digest: bytes = b""
+    duplicate_of: int = 0
+    title: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adjacency:
+    """A page's out-edges, each (target, kind) once: `targets` holds native 32-bit ids, `kinds` a byte an edge."""
+
+    targets: bytes = b""
+    kinds: bytes = b""
+
+    def __len__(self) -> int:
+        return len(self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """All that must be committed together for one step of the crawl: a page with what it led to.
+
+    `promoted` are earlier refused URLs that are queued after all (found again nearer to a seed), as
+    (url id, new depth); `deleted` leave the frontier.
+    """
+
+    page: PageRow | None = None
+    adjacency: Adjacency | None = None
+    urls: tuple[UrlRow, ...] = ()
+    queued: tuple[QueueRow, ...] = ()
+    deleted: tuple[QueueRow, ...] = ()
+    promoted: tuple[tuple[int, int], ...] = ()
+    hosts: tuple[HostRecord, ...] = field(default=())
