@@ -1,0 +1,35 @@
+"""DuplicateLinks: whether the links of a page that duplicates another are followed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from weaver.memory.bounded import BoundedLRU
+from weaver.memory.budget import Account
+
+# A template's text of 60 characters, a count, and the map's own 242 bytes.
+TEMPLATE_BYTES = 380
+MAX_TEMPLATES = 50_000
+
+
+class DuplicateLinks:
+    """The rule for duplicates: `never`, `always`, or `elsewhere`, for a bounded number a URL template and host.
+
+    The representative's links are known URLs already, so what is new on a duplicate leads elsewhere by itself;
+    the bound ends an infinite space of one page, and a real page behind two names loses nothing.
+    """
+
+    def __init__(self, rule: Literal["never", "elsewhere", "always"], per_template: int, account: Account) -> None:
+        self._rule = rule
+        self._per_template = per_template
+        self._counts: BoundedLRU[str, int] = BoundedLRU(
+            "duplicate_templates", MAX_TEMPLATES, account=account, entry_bytes=TEMPLATE_BYTES
+        )
+
+    def are_followed(self, template: str) -> bool:
+        """Count one more duplicate of the template; False where its links are left alone."""
+        if self._rule != "elsewhere":
+            return self._rule == "always"
+        count = (self._counts.get(template) or 0) + 1
+        self._counts.put(template, count)
+        return count <= self._per_template

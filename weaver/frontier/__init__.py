@@ -1,0 +1,26 @@
+"""What to fetch next: known URLs and their ids, the scope, and the queue of each host."""
+
+from weaver.frontier.discovery import Discovered, Discovery, Finding
+from weaver.frontier.frontier import ColdQueue, Frontier, Lease
+from weaver.frontier.host_ids import HostIds
+from weaver.frontier.href_cache import HrefCache
+from weaver.frontier.refused import Refused
+from weaver.frontier.scope import DUPLICATE_LINKS, NOFOLLOW, PROMOTABLE, Scope
+from weaver.frontier.seen import Seen
+
+__all__ = [
+    "DUPLICATE_LINKS",
+    "NOFOLLOW",
+    "PROMOTABLE",
+    "ColdQueue",
+    "Discovered",
+    "Discovery",
+    "Finding",
+    "Frontier",
+    "HostIds",
+    "HrefCache",
+    "Lease",
+    "Refused",
+    "Scope",
+    "Seen",
+]

@@ -1,0 +1,176 @@
+"""Discovery: a page's hrefs become ids, and what is new among them becomes rows and tasks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from weaver.base.page import Task
+from weaver.base.record import HostRecord, QueueRow, UrlRow
+from weaver.base.url import Canonicalizer, directory_of, origin_of, url_key
+from weaver.frontier.host_ids import HostIds
+from weaver.frontier.href_cache import REFUSED, HrefCache
+from weaver.frontier.refused import Refused
+from weaver.frontier.scope import PROMOTABLE, Scope
+from weaver.frontier.seen import Seen
+from weaver.memory.uncommitted import Uncommitted
+
+
+class ColdUrls(Protocol):
+    """URLs on disk, as far as they were committed."""
+
+    def refused_url(self, url_id: int) -> tuple[str, str] | None:
+        """The text of a known URL, and why it was refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where links were found: the page (0: the user named them), the depth and redirects in a row of what they
+    lead to, and why they are not to be followed (empty: they are)."""
+
+    source_id: int
+    depth: int
+    redirects: int = 0
+    refusal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """What is new since the last `take`, for one commit record, and the tasks to queue once it is submitted."""
+
+    urls: tuple[UrlRow, ...]
+    hosts: tuple[HostRecord, ...]
+    promoted: tuple[tuple[int, int], ...]
+    queued: tuple[QueueRow, ...]
+    tasks: tuple[Task, ...]
+
+
+class Discovery:
+    """The way from raw hrefs to ids. One batch look-up a page for what the href cache does not know."""
+
+    def __init__(
+        self,
+        canonicalizer: Canonicalizer,
+        key_seed: int,
+        seen: Seen,
+        hosts: HostIds,
+        scope: Scope,
+        cache: HrefCache,
+        refused: Refused,
+        cold: ColdUrls,
+    ) -> None:
+        self._canonical = canonicalizer.canonical
+        self._key_seed = key_seed
+        self._seen = seen
+        self._hosts = hosts
+        self._scope = scope
+        self._cache = cache
+        self._refused = refused
+        self._refused_urls: Uncommitted[int, tuple[str, str]] = Uncommitted()
+        self._cold = cold
+        self._urls: list[UrlRow] = []
+        self._tasks: list[Task] = []
+        self._promoted: list[tuple[int, int]] = []
+        self.skipped: dict[str, int] = {}
+
+    def __repr__(self) -> str:
+        return f"Discovery({self._seen}, refused={len(self._refused)})"
+
+    @property
+    def known_urls(self) -> int:
+        """How many URLs were ever met: the nodes of the graph."""
+        return self._seen.last_id
+
+    def resolve(self, base: str, hrefs: list[str], finding: Finding) -> list[int]:
+        """The id of each href, in order; REFUSED where it is no http(s) URL. New ones wait for `take`."""
+        folder = self._cache.folder(directory_of(base))
+        known = folder.get
+        ids = [known(href, 0) for href in hrefs]
+        if 0 in ids:
+            self._resolve_unknown(base, hrefs, ids, folder, finding)
+        if self._refused and not finding.refusal:
+            self._promote(ids, finding)
+        return ids
+
+    def _resolve_unknown(
+        self, base: str, hrefs: list[str], ids: list[int], folder: dict[str, int], finding: Finding
+    ) -> None:
+        unknown = dict.fromkeys(href for href, known in zip(hrefs, ids, strict=True) if not known)
+        texts = self._texts(base, unknown)
+        found = self._ids_of_texts([text for text in texts if text is not None], finding)
+        resolved = {href: REFUSED if text is None else found[text] for href, text in zip(unknown, texts, strict=True)}
+        for position, known in enumerate(ids):
+            if not known:
+                ids[position] = resolved[hrefs[position]]
+        # What an empty, `#` or `?` href means depends on the page, not on its folder.
+        self._cache.remember(folder, {href: known for href, known in resolved.items() if href and href[0] not in "#?"})
+
+    def _texts(self, base: str, hrefs: dict[str, None]) -> list[str | None]:
+        """The canonical text of each; links within the page, often the most, share one look at the base."""
+        canonical = self._canonical
+        own = canonical("", base)
+        return [canonical(href, base) if href and href[0] != "#" else own for href in hrefs]
+
+    def _ids_of_texts(self, texts: list[str], finding: Finding) -> dict[str, int]:
+        unique = list(dict.fromkeys(texts))
+        seed = self._key_seed
+        keys = [url_key(text, seed) for text in unique]
+        found = dict(zip(unique, self._seen.lookup(keys) if keys else (), strict=True))
+        for text, key in zip(unique, keys, strict=True):
+            if not found[text]:
+                found[text] = self._add(text, key, finding)
+        return found
+
+    def _add(self, url: str, key: int, finding: Finding) -> int:
+        host = self._hosts.of_origin(origin_of(url))
+        refusal = host.refusal or self._scope.refusal(url, finding.depth) or finding.refusal
+        if not refusal and not self._hosts.admit(host.id):
+            refusal = "host_page_cap"
+        url_id = self._seen.add(key)
+        self._urls.append(
+            UrlRow(url_id, key, url, host.id, finding.depth, finding.source_id, finding.redirects, refusal)
+        )
+        if refusal:
+            self._refuse(url_id, url, refusal)
+        else:
+            self._tasks.append(Task(url_id, url, host.id, finding.depth, finding.redirects))
+        return url_id
+
+    def _refuse(self, url_id: int, url: str, reason: str) -> None:
+        self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        if reason in PROMOTABLE:
+            self._refused.add(url_id)
+            self._refused_urls.add(url_id, (url, reason))
+
+    def _promote(self, ids: list[int], finding: Finding) -> None:
+        for url_id in {known for known in ids if known > 0 and known in self._refused}:
+            url, reason = self._refused_urls.get(url_id) or self._cold.refused_url(url_id) or ("", "")
+            if not url or self._scope.refusal(url, finding.depth):
+                continue
+            host = self._hosts.of_origin(origin_of(url))
+            if self._hosts.admit(host.id):
+                self._refused.discard(url_id)
+                self.skipped[reason] -= 1
+                self._promoted.append((url_id, finding.depth))
+                self._tasks.append(Task(url_id, url, host.id, finding.depth, finding.redirects))
+
+    def take(self) -> Discovered:
+        """What `resolve` found since the last call."""
+        urls, self._urls = tuple(self._urls), []
+        tasks, self._tasks = tuple(self._tasks), []
+        promoted, self._promoted = tuple(self._promoted), []
+        queued = tuple(QueueRow(task.host_id, task.depth, task.url_id) for task in tasks)
+        return Discovered(urls, self._hosts.take_fresh(), promoted, queued, tasks)
+
+    def submitted(self, number: int) -> None:
+        """What was taken goes to disk with the commit record of this number."""
+        self._seen.submitted(number)
+        self._hosts.submitted(number)
+        self._refused_urls.submitted(number)
+
+    def committed(self, number: int) -> None:
+        """All records up to this number are on disk."""
+        self._seen.committed(number)
+        self._hosts.committed(number)
+        self._refused_urls.committed(number)

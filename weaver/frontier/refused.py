@@ -1,0 +1,41 @@
+"""Refused: which known URLs may still be queued when they are found again on a better path."""
+
+from __future__ import annotations
+
+from weaver.memory.budget import Account
+
+GROWTH_BYTES = 4096
+
+
+class Refused:
+    """A set of dense ids as one bit each (a million known URLs take 122 KiB); O(1) per call."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._bits = bytearray()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __contains__(self, url_id: int) -> bool:
+        index = url_id >> 3
+        return index < len(self._bits) and bool(self._bits[index] >> (url_id & 7) & 1)
+
+    def add(self, url_id: int) -> None:
+        """Remember that the URL was refused for a reason that may pass."""
+        if url_id in self:
+            return
+        index = url_id >> 3
+        if index >= len(self._bits):
+            growth = max(GROWTH_BYTES, index + 1 - len(self._bits), len(self._bits) // 8)
+            self._account.hold(growth)
+            self._bits.extend(bytes(growth))
+        self._bits[index] |= 1 << (url_id & 7)
+        self._count += 1
+
+    def discard(self, url_id: int) -> None:
+        """Forget the URL; no effect where it was not held."""
+        if url_id in self:
+            self._bits[url_id >> 3] &= ~(1 << (url_id & 7))
+            self._count -= 1

@@ -1,0 +1,91 @@
+"""Seen: the dense id of every URL key ever met: the newest in RAM, all of them on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from weaver.base.errors import WeaverError
+from weaver.base.record import MAX_NODE_ID
+from weaver.memory.table import KeyTable
+from weaver.memory.uncommitted import Uncommitted
+
+
+class ColdKeys(Protocol):
+    """The complete map on disk, as far as it was committed."""
+
+    def ids_of_keys(self, keys: Sequence[int]) -> dict[int, int]:
+        """The ids of those keys that are known."""
+        ...
+
+
+class Seen:
+    """Key to id, in three tiers: not yet committed (a dict), the bounded table, the disk.
+
+    A key is put into the table only after its row was committed, so whatever the table evicts is found on disk;
+    the disk is asked only when something was evicted, or was there before this run. Batch calls cost one look-up
+    a tier.
+    """
+
+    def __init__(self, table: KeyTable, cold: ColdKeys, *, last_id: int = 0, is_complete: bool = True) -> None:
+        self._table = table
+        self._cold = cold
+        self._is_complete = is_complete
+        self._uncommitted: Uncommitted[int, int] = Uncommitted()
+        self.last_id = last_id
+        self.cold_lookups = 0
+        self.cold_hits = 0
+
+    def __len__(self) -> int:
+        return self.last_id
+
+    def __repr__(self) -> str:
+        return f"Seen(known={self.last_id}, in_ram={len(self._table)}, uncommitted={len(self._uncommitted)})"
+
+    def lookup(self, keys: list[int]) -> list[int]:
+        """The ids of `keys`, 0 for a key never met."""
+        uncommitted = self._uncommitted
+        ids: list[int] = self._table.get_many(np.array(keys, dtype=np.uint64)).tolist()
+        missing = []
+        for position, known in enumerate(ids):
+            if not known:
+                ids[position] = uncommitted.get(keys[position]) or 0
+                if not ids[position]:
+                    missing.append(position)
+        if missing and not (self._is_complete and not self._table.has_evicted):
+            self._lookup_cold(keys, ids, missing)
+        return ids
+
+    def _lookup_cold(self, keys: list[int], ids: list[int], missing: list[int]) -> None:
+        found = self._cold.ids_of_keys([keys[position] for position in missing])
+        self.cold_lookups += len(missing)
+        self.cold_hits += len(found)
+        if not found:
+            return
+        for position in missing:
+            ids[position] = found.get(keys[position], 0)
+        self._table.put_many(
+            np.fromiter(found.keys(), dtype=np.uint64, count=len(found)),
+            np.fromiter(found.values(), dtype=np.uint32, count=len(found)),
+        )
+
+    def add(self, key: int) -> int:
+        """The next id, for a key that `lookup` did not know."""
+        if self.last_id >= MAX_NODE_ID:
+            raise WeaverError(f"expected at most {MAX_NODE_ID} URLs in one crawl, got one more")
+        self.last_id += 1
+        self._uncommitted.add(key, self.last_id)
+        return self.last_id
+
+    def submitted(self, number: int) -> None:
+        """All keys added since the last call go to disk with the commit record of this number."""
+        self._uncommitted.submitted(number)
+
+    def committed(self, number: int) -> None:
+        """All records up to this number are on disk: their keys may be evicted from now on."""
+        freed = self._uncommitted.committed(number)
+        if freed:
+            keys, ids = zip(*freed, strict=True)
+            self._table.put_many(np.array(keys, dtype=np.uint64), np.array(ids, dtype=np.uint32))
