@@ -1,0 +1,43 @@
+"""The crawl on disk: one SQLite file, written by one thread, read by anyone, whole after any kill."""
+
+from weaver.persistence.archive import Archive, Counts, MaxIds
+from weaver.persistence.border import Connection
+from weaver.persistence.database import CrawlDirectory, read_meta, write_meta
+from weaver.persistence.digest import graph_digest
+from weaver.persistence.events_log import EventsLog
+from weaver.persistence.lock import LockHolder
+from weaver.persistence.queued import QueuedUrl, QueueTotals, hosts_with_queue, queue_totals, queued_of_host
+from weaver.persistence.receipts import append_receipt, read_receipts
+from weaver.persistence.restoring import body_bytes, host_page_counts, newest_links, refused_ids, used_time
+from weaver.persistence.runs import end_run, start_run
+from weaver.persistence.settle import settle_duplicates
+from weaver.persistence.writer import Writer
+
+__all__ = [
+    "Archive",
+    "Connection",
+    "Counts",
+    "CrawlDirectory",
+    "EventsLog",
+    "LockHolder",
+    "MaxIds",
+    "QueueTotals",
+    "QueuedUrl",
+    "Writer",
+    "append_receipt",
+    "body_bytes",
+    "end_run",
+    "graph_digest",
+    "host_page_counts",
+    "hosts_with_queue",
+    "newest_links",
+    "queue_totals",
+    "queued_of_host",
+    "read_meta",
+    "read_receipts",
+    "refused_ids",
+    "settle_duplicates",
+    "start_run",
+    "used_time",
+    "write_meta",
+]

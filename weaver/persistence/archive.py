@@ -1,0 +1,163 @@
+"""The archive: cold look-ups of one row or a few, for what no longer is in RAM."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from weaver.base.record import Adjacency, HostRecord
+from weaver.persistence.border import disk_errors
+from weaver.persistence.keys import to_signed, to_unsigned
+from weaver.persistence.packing import edges_by_kind, unpack_adjacency
+
+MAX_PARAMETERS = 512
+WINDOW_ROWS = 2_000
+
+_PACKED = "SELECT id, packed FROM links WHERE id > ? ORDER BY id LIMIT ?"
+_HOST = (
+    "SELECT id, origin, ready_at, crawl_delay_s, failures, robots_status, robots_body, robots_fetched_at,"
+    " robots_unreachable_since FROM hosts"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows on disk: a table's in all, pages by state and by (state, reason), refused URLs by reason."""
+
+    urls: int
+    hosts: int
+    queued: int
+    links: int
+    contents: int
+    pages: dict[str, int]
+    reasons: dict[tuple[str, str], int]
+    refused: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class MaxIds:
+    """The highest ids given so far; 0 where none was."""
+
+    url_id: int
+    host_id: int
+
+
+class Archive:
+    """Look-ups over a read-only connection, on the thread that opened it.
+
+    Each SELECT is read to its end at once: an open one would keep the log from being folded back into the
+    database. What was not committed yet is not seen here. All raise PersistenceError on a failing disk.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._connection.close()
+
+    def ids_of_keys(self, keys: Sequence[int]) -> dict[int, int]:
+        """The ids of those (unsigned) keys that are known; the older one where two URLs share a key."""
+        rows = self._select_in("SELECT key, id FROM urls WHERE key IN", [to_signed(key) for key in keys])
+        found: dict[int, int] = {}
+        for stored, url_id in rows:
+            key = to_unsigned(stored)
+            found[key] = min(url_id, found.get(key, url_id))
+        return found
+
+    def url(self, url_id: int) -> str | None:
+        """The text of a URL, or None."""
+        rows = self._select("SELECT url FROM urls WHERE id = ?", url_id)
+        return str(rows[0][0]) if rows else None
+
+    def urls(self, ids: Iterable[int]) -> dict[int, str]:
+        """The texts of these ids; ids that are not known are left out."""
+        return dict(self._select_in("SELECT id, url FROM urls WHERE id IN", list(ids)))
+
+    def refused_url(self, url_id: int) -> tuple[str, str] | None:
+        """The text of a URL and why it was not queued (empty: it was); None where it is not known."""
+        rows = self._select("SELECT url, reason FROM urls WHERE id = ?", url_id)
+        return rows[0] if rows else None
+
+    def host(self, host_id: int) -> HostRecord | None:
+        """What is known of a host, or None."""
+        return self._host(f"{_HOST} WHERE id = ?", host_id)
+
+    def host_by_origin(self, origin: str) -> HostRecord | None:
+        """The host of an origin (scheme, host, port), or None."""
+        return self._host(f"{_HOST} WHERE origin = ?", origin)
+
+    def page_with_digest(self, digest: bytes) -> int:
+        """The id of the first page with a digest (`b` or `t` in front of it); 0 where there is none."""
+        return self._value("SELECT page_id FROM contents WHERE digest = ?", digest) or 0
+
+    def adjacency(self, page_id: int) -> Adjacency | None:
+        """A page's out-edges; None where it left none behind."""
+        packed = self._value("SELECT packed FROM links WHERE id = ?", page_id)
+        return None if packed is None else unpack_adjacency(packed)
+
+    def max_ids(self) -> MaxIds:
+        """The highest ids of URLs and hosts: new ones begin above."""
+        return MaxIds(
+            self._value("SELECT max(id) FROM urls") or 0,
+            self._value("SELECT max(id) FROM hosts") or 0,
+        )
+
+    def counts(self) -> Counts:
+        """Rows on disk; scans the tables, about a second for a few million rows."""
+        pages: dict[str, int] = {}
+        reasons: dict[tuple[str, str], int] = {}
+        for state, reason, rows in self._select("SELECT state, reason, count(*) FROM pages GROUP BY state, reason"):
+            pages[state] = pages.get(state, 0) + rows
+            if reason:
+                reasons[state, reason] = rows
+        refused = self._select("SELECT reason, count(*) FROM urls WHERE reason <> '' GROUP BY reason")
+        return Counts(
+            urls=self._rows("urls"),
+            hosts=self._rows("hosts"),
+            queued=self._rows("frontier"),
+            links=self._rows("links"),
+            contents=self._rows("contents"),
+            pages=pages,
+            reasons=reasons,
+            refused=dict(refused),
+        )
+
+    def edge_counts(self) -> dict[int, int]:
+        """How many edges of each kind there are; reads every row of `links`, a window at a time."""
+        found: dict[int, int] = {}
+        for packed in self._packed():
+            for kind, edges in edges_by_kind(packed).items():
+                found[kind] = found.get(kind, 0) + edges
+        return found
+
+    def _packed(self) -> Iterator[bytes]:
+        last_id = 0
+        while rows := self._select(_PACKED, last_id, WINDOW_ROWS):
+            last_id = rows[-1][0]
+            yield from (packed for _, packed in rows)
+
+    def _host(self, sql: str, value: object) -> HostRecord | None:
+        rows = self._select(sql, value)
+        return HostRecord(*rows[0]) if rows else None
+
+    def _rows(self, table: str) -> int:
+        return int(self._value(f"SELECT count(*) FROM {table}"))
+
+    def _value(self, sql: str, *values: object) -> Any:
+        rows = self._select(sql, *values)
+        return rows[0][0] if rows else None
+
+    def _select(self, sql: str, *values: object) -> list[Any]:
+        with disk_errors("reading the crawl"):
+            return self._connection.execute(sql, values).fetchall()
+
+    def _select_in(self, sql: str, values: list[int]) -> Iterator[Any]:
+        """All rows for `values`; a batch is filled up to a power of two, so that few statements are compiled."""
+        for start in range(0, len(values), MAX_PARAMETERS):
+            batch = values[start : start + MAX_PARAMETERS]
+            places = 1 << (len(batch) - 1).bit_length()
+            batch += batch[-1:] * (places - len(batch))
+            yield from self._select(f"{sql} ({', '.join('?' * places)})", *batch)

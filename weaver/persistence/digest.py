@@ -1,0 +1,76 @@
+"""The graph's digest: equal for two crawls exactly when they found the same edges, whatever ids they gave."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import xxhash
+
+from weaver.base.errors import PersistenceError
+from weaver.base.page import EdgeKind
+from weaver.persistence.border import disk_errors
+from weaver.persistence.packing import unpack
+
+EDGES_PER_BATCH = 65_536
+IDS_PER_SELECT = 4_096
+
+_MASK = (1 << 128) - 1
+_KINDS = {kind.value: kind.name.lower() for kind in EdgeKind}
+
+Batch = list[tuple[int, list[int], list[int]]]
+
+
+def graph_digest(connection: sqlite3.Connection) -> str:
+    """32 hex digits over (source URL, kind, target URL) of every edge.
+
+    An edge is the UTF-8 text `source TAB kind TAB target`, the kind by its name in lower case. The digest is
+    xxh3-128 of: the sum mod 2^128 of the edges' xxh3-128 (16 bytes), and their number (8 bytes), big-endian.
+    A sum has no order, so nothing is sorted; that is safe against accident, not against someone who builds
+    pages to collide. Memory: one batch of edges and its URLs. Raises PersistenceError.
+    """
+    total, edges = 0, 0
+    for batch in _batches(connection):
+        texts = _texts(connection, batch)
+        for source_id, targets, kinds in batch:
+            source = texts[source_id]
+            for target, kind in zip(targets, kinds, strict=True):
+                line = f"{source}\t{_KINDS.get(kind, kind)}\t{texts[target]}"
+                total += xxhash.xxh3_128_intdigest(line.encode())
+            edges += len(targets)
+        total &= _MASK
+    return xxhash.xxh3_128_hexdigest(total.to_bytes(16) + edges.to_bytes(8))
+
+
+def _batches(connection: sqlite3.Connection) -> Iterator[Batch]:
+    """Rows of `links` in the order of their ids, as many as make a batch of edges."""
+    batch: Batch = []
+    edges = 0
+    with disk_errors("reading the graph"):
+        for source_id, packed in connection.execute("SELECT id, packed FROM links ORDER BY id"):
+            targets, kinds = unpack(packed)
+            batch.append((source_id, targets.tolist(), kinds.tolist()))
+            edges += len(targets)
+            if edges >= EDGES_PER_BATCH:
+                yield batch
+                batch, edges = [], 0
+    yield batch
+
+
+def _texts(connection: sqlite3.Connection, batch: Batch) -> dict[int, str]:
+    """The URLs of all ids in a batch."""
+    ids = {source_id for source_id, _, _ in batch}.union(*(targets for _, targets, _ in batch))
+    wanted = sorted(ids)
+    found: dict[int, str] = {}
+    with disk_errors("reading the graph"):
+        for start in range(0, len(wanted), IDS_PER_SELECT):
+            some = wanted[start : start + IDS_PER_SELECT]
+            found.update(
+                connection.execute(
+                    f"SELECT id, url FROM urls WHERE id IN ({','.join('?' * len(some))})", some
+                ).fetchall()
+            )
+    if len(found) < len(wanted):
+        missing = ids.difference(found)
+        raise PersistenceError(f"the graph names {len(missing)} URLs that are not known, such as id {min(missing)}")
+    return found

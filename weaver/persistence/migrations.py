@@ -1,0 +1,48 @@
+"""Migrations: one function for each schema version that brings a crawl to the next."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping
+
+from weaver.base.errors import DirectoryError
+from weaver.persistence.schema import SCHEMA_VERSION
+
+Migration = Callable[[sqlite3.Connection], None]
+
+# From version n to n + 1. A function runs inside the transaction that also writes the new version; it uses
+# `execute` only, since `executescript` commits.
+MIGRATIONS: Mapping[int, Migration] = {}
+
+
+def migrate(connection: sqlite3.Connection, migrations: Mapping[int, Migration] = MIGRATIONS) -> int:
+    """Bring a crawl's tables to this weaver's version, all steps or none; the version found comes back.
+
+    Raises DirectoryError where no way leads from the version found.
+    """
+    found = schema_version(connection)
+    missing = [version for version in range(found, SCHEMA_VERSION) if version not in migrations]
+    if missing:
+        raise DirectoryError(f"the crawl is of version {found}; this weaver can't bring it to {SCHEMA_VERSION}")
+    if found < SCHEMA_VERSION:
+        with connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for version in range(found, SCHEMA_VERSION):
+                migrations[version](connection)
+            write_version(connection)
+    return found
+
+
+def schema_version(connection: sqlite3.Connection) -> int:
+    """The version of the tables as SQLite's header has it."""
+    (row,) = connection.execute("PRAGMA user_version").fetchall()
+    return int(row[0])
+
+
+def write_version(connection: sqlite3.Connection) -> None:
+    """Note this weaver's version, for SQLite's header and for people."""
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(
+        "INSERT OR REPLACE INTO meta (key, value) VALUES ('schema_version', ?)",
+        (str(SCHEMA_VERSION),),
+    )

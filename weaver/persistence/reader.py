@@ -1,0 +1,310 @@
+"""Read-only walks over `crawl.db`, in windows of ids: memory stays fixed, and no read outlives its window."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from weaver.base.errors import PersistenceError
+from weaver.base.page import PageState
+from weaver.persistence.database import CrawlDirectory
+
+WINDOW_ROWS = 2_000
+IDS_PER_SELECT = 5_000
+FINAL_STATES = tuple(state.value for state in PageState if state not in (PageState.KNOWN, PageState.QUEUED))
+
+
+class KnownUrl(NamedTuple):
+    """A URL with what came of it; the columns from `state` on are None where it was never visited."""
+
+    id: int
+    url: str
+    origin: str
+    host_id: int
+    depth: int
+    source_id: int
+    redirects: int
+    refusal: str
+    state: str | None
+    http_status: int | None
+    content_type: str | None
+    body_bytes: int | None
+    body_digest: bytes | None
+    text_digest: bytes | None
+    duplicate_of: int | None
+    title: str | None
+    fetched_at: float | None
+    reason: str | None
+    packed: bytes | None
+
+
+class HostSummary(NamedTuple):
+    """A host with the number of its URLs by what came of them; times in wall-clock seconds."""
+
+    id: int
+    origin: str
+    ready_at: float
+    crawl_delay_s: float | None
+    failures: int
+    robots_status: str
+    robots_fetched_at: float
+    urls: int
+    queued: int
+    fetched: int
+    duplicate: int
+    redirect: int
+    failed: int
+    blocked_robots: int
+    skipped: int
+
+
+class DuplicatePair(NamedTuple):
+    """A page and the representative of its cluster; `same_body` is False where only the text is the same."""
+
+    representative_id: int
+    member_id: int
+    same_body: bool
+    body_digest: bytes
+
+
+class Run(NamedTuple):
+    """One start of the crawl; `ended_at` is None while it runs, and for ever after a kill."""
+
+    id: int
+    started_at: float
+    ended_at: float | None
+    weaver_version: str
+    settings: str
+    exit_reason: str
+    cpu_s: float
+    wall_s: float
+
+
+class HostPace(NamedTuple):
+    """How fast one host could be crawled: pages, and the seconds from its first to its last."""
+
+    origin: str
+    pages: int
+    failed: int
+    span_s: float
+
+
+_KNOWN_URL = """
+    SELECT urls.id, urls.url, hosts.origin, urls.host_id, urls.depth, urls.source_id, urls.redirects, urls.reason,
+        pages.state, pages.http_status, pages.content_type, pages.body_bytes, pages.body_digest, pages.text_digest,
+        pages.duplicate_of, pages.title, pages.fetched_at, pages.reason, links.packed
+    FROM urls LEFT JOIN hosts ON hosts.id = urls.host_id LEFT JOIN pages ON pages.id = urls.id
+        LEFT JOIN links ON links.id = urls.id
+"""
+_COUNTS_BY_STATE = ", ".join(f"sum(pages.state = '{state}') AS {state}" for state in FINAL_STATES)
+_HOSTS = f"""
+    SELECT hosts.id, origin, ready_at, crawl_delay_s, failures, robots_status, robots_fetched_at, ifnull(known, 0),
+        (SELECT count(*) FROM frontier WHERE frontier.host_id = hosts.id),
+        ifnull(fetched, 0), ifnull(duplicate, 0), ifnull(redirect, 0), ifnull(failed, 0), ifnull(blocked_robots, 0),
+        ifnull(skipped, 0) + ifnull(refused, 0)
+    FROM hosts LEFT JOIN (
+        SELECT host_id, count(*) AS known, sum(pages.id IS NULL AND urls.reason <> '') AS refused, {_COUNTS_BY_STATE}
+        FROM urls LEFT JOIN pages ON pages.id = urls.id GROUP BY host_id
+    ) AS outcome ON outcome.host_id = hosts.id
+    ORDER BY hosts.id
+"""
+
+
+@contextlib.contextmanager
+def open_reader(path: Path) -> Iterator[CrawlReader]:
+    """A reader of the crawl in `path`. Raises DirectoryError where there is none, PersistenceError for a broken one."""
+    connection = CrawlDirectory.open_existing(path).connect_readonly()
+    try:
+        yield CrawlReader(connection)
+    except sqlite3.Error as error:
+        raise PersistenceError(f"reading the crawl in {path} failed: {error}") from error
+    finally:
+        connection.close()
+
+
+class CrawlReader:
+    """What people ask of a crawl directory, as rows.
+
+    Every look-up is one SELECT that is read to its end, so that a crawl at work can go on truncating its log;
+    only `hosts` and `duplicates` hold a read open while they are iterated. The connection is read-only.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def meta(self, key: str) -> str | None:
+        """The value of one row of `meta`, or None."""
+        row = self._one("SELECT value FROM meta WHERE key = ?", key)
+        return row[0] if row else None
+
+    def last_run(self) -> Run | None:
+        """The newest start of the crawl."""
+        columns = ", ".join(Run._fields)
+        row = self._one(f"SELECT {columns} FROM runs ORDER BY id DESC LIMIT 1")
+        return Run._make(row) if row else None
+
+    def last_url_id(self) -> int:
+        """The highest id given so far: bounds a walk, so that it ends though the crawl goes on."""
+        row = self._one("SELECT max(id) FROM urls")
+        return row[0] or 0 if row else 0
+
+    def known_urls(self, last_id: int) -> Iterator[list[KnownUrl]]:
+        """All URLs up to `last_id` in the order of their ids, a window at a time."""
+        first_id = 0
+        while first_id < last_id:
+            rows = self._all(
+                f"{_KNOWN_URL} WHERE urls.id > ? AND urls.id <= ? ORDER BY urls.id LIMIT ?",
+                first_id,
+                last_id,
+                WINDOW_ROWS,
+            )
+            if not rows:
+                return
+            yield [KnownUrl._make(row) for row in rows]
+            first_id = rows[-1][0]
+
+    def known_url(self, url_id: int) -> KnownUrl | None:
+        """One URL by its id."""
+        row = self._one(f"{_KNOWN_URL} WHERE urls.id = ?", url_id)
+        return KnownUrl._make(row) if row else None
+
+    def id_of(self, signed_key: int, url: str) -> int:
+        """The id of a canonical URL by its key as stored (signed); 0 when it is not known."""
+        row = self._one("SELECT id FROM urls WHERE key = ? AND url = ?", signed_key, url)
+        return row[0] if row else 0
+
+    def adjacencies(self, last_id: int) -> Iterator[list[tuple[int, bytes]]]:
+        """All packed out-edges as (page id, blob) up to page `last_id`, a window at a time."""
+        first_id = 0
+        while True:
+            rows = self._all(
+                "SELECT id, packed FROM links WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+                first_id,
+                last_id,
+                WINDOW_ROWS,
+            )
+            if not rows:
+                return
+            yield rows
+            first_id = rows[-1][0]
+
+    def adjacencies_naming(self, target_id: int) -> Iterator[tuple[int, bytes]]:
+        """Packed out-edges that may hold `target_id`: a scan for its four bytes, so the caller looks again."""
+        wanted = target_id.to_bytes(4, "little")
+        yield from self._connection.execute("SELECT id, packed FROM links WHERE instr(packed, ?) > 0", (wanted,))
+
+    def urls_of(self, ids: Iterable[int]) -> dict[int, str]:
+        """The texts of these ids; ids that are not known are left out."""
+        found: dict[int, str] = {}
+        wanted = list(ids)
+        for start in range(0, len(wanted), IDS_PER_SELECT):
+            batch = json.dumps(wanted[start : start + IDS_PER_SELECT])
+            found.update(
+                self._all("SELECT id, url FROM urls WHERE id IN (SELECT value FROM json_each(?))", batch),
+            )
+        return found
+
+    def hosts(self) -> Iterator[HostSummary]:
+        """All hosts with their counts; sorts on disk, not in RAM."""
+        yield from map(HostSummary._make, self._connection.execute(_HOSTS))
+
+    def host_robots(self, origin: str) -> tuple[str, bytes, float] | None:
+        """A host's robots status, stored body and when it was fetched."""
+        return self._one("SELECT robots_status, robots_body, robots_fetched_at FROM hosts WHERE origin = ?", origin)
+
+    def host_timing(self, host_id: int) -> tuple[float, float | None, int]:
+        """When a host may be asked next, its Crawl-delay in seconds, and its failures in a row."""
+        row = self._one("SELECT ready_at, crawl_delay_s, failures FROM hosts WHERE id = ?", host_id)
+        return row or (0.0, None, 0)
+
+    def duplicates(self) -> Iterator[DuplicatePair]:
+        """Every duplicate page, clusters together, in the order of their representatives."""
+        rows = self._connection.execute(
+            "SELECT member.duplicate_of, member.id, member.body_digest = other.body_digest, member.body_digest"
+            " FROM pages AS member LEFT JOIN pages AS other ON other.id = member.duplicate_of"
+            " WHERE member.state = 'duplicate' ORDER BY member.duplicate_of, member.id"
+        )
+        for representative_id, member_id, same_body, digest in rows:
+            yield DuplicatePair(representative_id, member_id, bool(same_body), digest)
+
+    def cluster_totals(self) -> dict[str, int]:
+        """How many pages are duplicates, and of how many others."""
+        row = self._one("SELECT count(*), count(DISTINCT duplicate_of) FROM pages WHERE state = 'duplicate'") or (0, 0)
+        return {"pages": row[0], "representatives": row[1]}
+
+    def duplicates_of(self, page_id: int, limit: int) -> list[tuple[int, str]]:
+        """Some pages that are duplicates of `page_id`, as (id, URL)."""
+        return self._all(
+            "SELECT pages.id, urls.url FROM pages JOIN urls ON urls.id = pages.id"
+            " WHERE pages.state = 'duplicate' AND duplicate_of = ? ORDER BY pages.id LIMIT ?",
+            page_id,
+            limit,
+        )
+
+    def place_in_queue(self, host_id: int, url_id: int) -> tuple[int, int, int] | None:
+        """A queued URL's (priority, URLs before it at its host, URLs queued at its host); None: not queued."""
+        row = self._one("SELECT priority FROM frontier WHERE host_id = ? AND url_id = ?", host_id, url_id)
+        if row is None:
+            return None
+        before, total = self._one(
+            "SELECT sum((priority, url_id) < (?, ?)), count(*) FROM frontier WHERE host_id = ?",
+            row[0],
+            url_id,
+            host_id,
+        ) or (0, 0)
+        return row[0], before, total
+
+    def pages_by_state(self) -> dict[str, int]:
+        """How many URLs were visited or decided, by state: a scan of the table."""
+        return dict(self._all("SELECT state, count(*) FROM pages GROUP BY state"))
+
+    def reasons(self, state: PageState) -> dict[str, int]:
+        """How many pages of one state there are for each reason, most frequent first."""
+        return dict(
+            self._all(
+                "SELECT reason, count(*) FROM pages WHERE state = ? GROUP BY reason ORDER BY 2 DESC, 1", state.value
+            )
+        )
+
+    def refusals(self) -> dict[str, int]:
+        """How many URLs were never queued for each reason, most frequent first."""
+        return dict(
+            self._all(
+                "SELECT urls.reason, count(*) FROM urls LEFT JOIN pages ON pages.id = urls.id"
+                " WHERE urls.reason <> '' AND pages.id IS NULL GROUP BY urls.reason ORDER BY 2 DESC, 1"
+            )
+        )
+
+    def totals(self) -> dict[str, int]:
+        """How many rows there are of known URLs, queued URLs and hosts."""
+        tables = {"known": "urls", "queued": "frontier", "hosts": "hosts"}
+        return {name: (self._one(f"SELECT count(*) FROM {table}") or (0,))[0] for name, table in tables.items()}
+
+    def paces(self, limit: int) -> list[HostPace]:
+        """The hosts whose pages took longest, by the time from first to last, at most `limit`."""
+        return self._paces("HAVING pages > 1 ORDER BY span_s DESC, pages DESC", limit)
+
+    def failing(self, limit: int) -> list[HostPace]:
+        """The hosts with most failed pages, at most `limit`."""
+        return self._paces("HAVING failed > 0 ORDER BY failed DESC, pages DESC", limit)
+
+    def _paces(self, order: str, limit: int) -> list[HostPace]:
+        rows = self._all(
+            "SELECT origin, count(*) AS pages, sum(state = 'failed') AS failed,"
+            " max(fetched_at) - min(fetched_at) AS span_s"
+            " FROM pages JOIN urls ON urls.id = pages.id JOIN hosts ON hosts.id = urls.host_id"
+            f" WHERE state IN ('fetched', 'duplicate', 'redirect', 'failed') GROUP BY urls.host_id {order} LIMIT ?",
+            limit,
+        )
+        return [HostPace._make(row) for row in rows]
+
+    # What SQLite returns is typed by the schema, not by the module's stubs: Any passes through these two.
+    def _one(self, sql: str, *values: object) -> tuple | None:  # type: ignore[type-arg]
+        return self._connection.execute(sql, values).fetchone()  # type: ignore[no-any-return]
+
+    def _all(self, sql: str, *values: object) -> list:  # type: ignore[type-arg]
+        return self._connection.execute(sql, values).fetchall()
