@@ -26,7 +26,7 @@ from weaver.base.errors import (
     WeaverError,
 )
 from weaver.base.page import EdgeKind, PageState
-from weaver.base.settings import VERSION
+from weaver.base.version import VERSION
 
 __version__ = VERSION
 

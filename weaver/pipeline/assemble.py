@@ -1,0 +1,199 @@
+"""Assemble: the one place that constructs a crawl, every stage of it, and takes it down again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+
+from weaver.base.clock import Clock, SystemClock
+from weaver.base.errors import SeedError
+from weaver.base.events import Events
+from weaver.base.record import CommitRecord
+from weaver.base.settings import Settings
+from weaver.base.url import Canonicalizer, origin_of
+from weaver.dedupe import ContentIndex, DuplicateLinks
+from weaver.fetch import Transport, build_fetcher
+from weaver.frontier import Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
+from weaver.graph import GraphStore
+from weaver.memory.budget import Budget
+from weaver.memory.table import KeyTable
+from weaver.persistence import Archive, Counts, CrawlDirectory, EventsLog, MaxIds, Writer, used_time
+from weaver.pipeline.counters import Counters
+from weaver.pipeline.crawl import Crawl
+from weaver.pipeline.engine import Engine
+from weaver.pipeline.journal import Journal
+from weaver.pipeline.page_run import PageRun, Stages
+from weaver.pipeline.restore import restore_counters, restore_discovery, restore_graph, restore_host_caps
+from weaver.pipeline.run_log import RunLog
+from weaver.pipeline.status import Earlier, StatusReport
+from weaver.politeness import Gate, user_agent
+
+HREF_CACHE_ENTRIES = 65_536
+TABLE_SLOT_BYTES = 12
+
+
+@asynccontextmanager
+async def open_crawl(
+    settings: Settings,
+    directory: Path | str,
+    *,
+    resume: bool = False,
+    clock: Clock | None = None,
+    transport: Transport | None = None,
+) -> AsyncIterator[Crawl]:
+    """Open a crawl in its directory, locked against a second crawler; closed, and drained, at the end of the block.
+
+    A new crawl wants a directory that holds none; `resume` wants one that does, and goes on where it was, with the
+    given settings. `transport` takes the network's place in tests. Raises SeedError, SettingsError, DirectoryError.
+    """
+    clock = clock or SystemClock()
+    seeds = canonical_seeds(settings)
+    path = Path(directory)
+    opened = CrawlDirectory.open_existing(path) if resume else CrawlDirectory.create(path)
+    with opened:
+        assembly = _Assembly(settings, seeds, opened, clock, transport)
+        try:
+            await assembly.begin()
+            yield assembly.crawl
+        finally:
+            await assembly.close()
+
+
+def canonical_seeds(settings: Settings) -> tuple[str, ...]:
+    """The seeds as canonical URLs. Raises SeedError for one that is no absolute http(s) URL."""
+    canonical = Canonicalizer(settings.url).canonical
+    seeds = []
+    for seed in settings.crawl.seeds:
+        url = canonical(seed)
+        if url is None:
+            raise SeedError(f"expected an absolute http(s) URL such as https://example.org/, got {seed!r}")
+        seeds.append(url)
+    return tuple(dict.fromkeys(seeds))
+
+
+class _Assembly:
+    """The parts of one open crawl, constructed from the disk up."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        seeds: Sequence[str],
+        directory: CrawlDirectory,
+        clock: Clock,
+        transport: Transport | None,
+    ) -> None:
+        self._writer: Writer | None = None
+        self._seeds = seeds
+        self._directory = directory
+        self._persistence = settings.persistence
+        self._connection = directory.connect_readonly()
+        self._archive = Archive(self._connection)
+        counts, last_ids = self._archive.counts(), self._archive.max_ids()
+        self._journal = Journal(self._archive)
+        self._events = Events(clock)
+        self._events_log = EventsLog(directory.path)
+        self._events.listen(self._events_log.write)
+        self._budget = Budget(settings.memory.budget)
+        self._counters = Counters()
+        self._stages = self._build_stages(settings, clock, transport, counts, last_ids)
+        self._restore(settings, counts)
+        report = StatusReport(self._stages, self._counters, self._budget, clock, Earlier(*used_time(self._connection)))
+        self._page_run = PageRun(settings, self._stages, self._counters, clock, self._events, self._archive.url)
+        self._engine = Engine(
+            settings.crawl, self._stages.frontier, self._journal, self._page_run, self._counters, clock, self._events
+        )
+        self._run_log = RunLog(directory, self._journal, settings, report, clock)
+        self.crawl = Crawl(
+            settings, directory.path, self._engine, report, self._run_log,
+            self._stages.graph, self._stages.contents, self._events,
+        )  # fmt: skip
+
+    def _build_stages(
+        self,
+        settings: Settings,
+        clock: Clock,
+        transport: Transport | None,
+        counts: Counts,
+        last_ids: MaxIds,
+    ) -> Stages:
+        account = self._budget.account
+        is_new = counts.urls == 0
+        scope = Scope(settings.scope, self._seeds, settings.crawl.max_depth)
+        seen_account = account("seen")
+        table = KeyTable("seen", seen_account.limit * 15 // 16 // TABLE_SLOT_BYTES, seen_account)
+        self._refused = Refused(seen_account)
+        hosts = HostIds(
+            settings.politeness.max_hosts, account("hosts"), self._archive, scope.host_refusal,
+            last_id=last_ids.host_id, pages_cap=settings.scope.max_pages_per_host,
+        )  # fmt: skip
+        discovery = Discovery(
+            Canonicalizer(settings.url), self._directory.crawl_seed,
+            Seen(table, self._archive, last_id=last_ids.url_id, is_complete=is_new),
+            hosts, scope, HrefCache(HREF_CACHE_ENTRIES, account("frontier")), self._refused, self._archive,
+        )  # fmt: skip
+        gate = Gate(
+            settings.politeness, retries=settings.fetch.retries, store=self._journal, clock=clock,
+            hosts_account=account("hosts"), robots_account=account("robots"), events=self._events,
+        )  # fmt: skip
+        frontier = Frontier(
+            settings.frontier, settings.politeness.per_host, account("frontier"), self._journal, clock, gate.deadline,
+            is_resumed=not is_new, queued=counts.queued,
+        )  # fmt: skip
+        return Stages(
+            frontier=frontier,
+            discovery=discovery,
+            hosts=hosts,
+            gate=gate,
+            fetcher=build_fetcher(
+                settings.fetch,
+                user_agent(settings.politeness),
+                settings.crawl.concurrency,
+                frozenset(origin_of(seed) for seed in self._seeds),
+                clock,
+                transport,
+            ),
+            contents=ContentIndex(settings.dedupe, account("content"), self._archive, is_complete=is_new),
+            duplicate_links=DuplicateLinks(
+                settings.crawl.duplicates, settings.crawl.duplicates_per_template, account("content")
+            ),
+            graph=GraphStore(settings.graph, account("graph")),
+            journal=self._journal,
+        )
+
+    def _restore(self, settings: Settings, counts: Counts) -> None:
+        if counts.urls == 0:
+            return
+        restore_counters(self._connection, self._counters, counts)
+        restore_discovery(self._connection, self._stages.discovery, self._refused, counts)
+        restore_host_caps(self._connection, self._stages.hosts, settings.scope.max_pages_per_host)
+        restore_graph(self._connection, self._archive, self._stages.graph)
+
+    async def begin(self) -> None:
+        """Start the writer, enter the run, and queue the seeds; those that are known already change nothing."""
+        stages = self._stages
+        self._writer = Writer(
+            self._directory.connect, self._persistence, self._journal.on_commit, self._journal.on_failure
+        )
+        self._writer.start()
+        stores = (stages.discovery, stages.contents, self._page_run)
+        self._journal.connect(self._writer, stages.frontier, stores, self._engine.changed, self._engine.fail)
+        await self._run_log.begin()
+        for seed in self._seeds:
+            stages.discovery.resolve(seed, [seed], Finding(source_id=0, depth=0))
+        found = stages.discovery.take()
+        if found.urls or found.promoted:
+            self._journal.append(
+                CommitRecord(urls=found.urls, queued=found.queued, promoted=found.promoted, hosts=found.hosts)
+            )
+            stages.frontier.push(found.tasks)
+
+    async def close(self) -> None:
+        """Drain the crawl, commit what waits, end the writer's thread, close connections and files."""
+        with ExitStack() as stack:
+            stack.callback(self._events_log.close)
+            stack.callback(self._connection.close)
+            if self._writer is not None:
+                stack.callback(self._writer.close)
+            await self.crawl.close()
+            await self._stages.fetcher.close()

@@ -1,0 +1,314 @@
+"""PageRun: one task's way through the stages, top to bottom, with one wait: the fetch."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from weaver.base.clock import Clock
+from weaver.base.events import Events
+from weaver.base.page import (
+    EdgeKind,
+    Failure,
+    Fetched,
+    Observation,
+    PageState,
+    Parsed,
+    Response,
+    Task,
+    TaskKind,
+    Verdict,
+)
+from weaver.base.record import Adjacency, CommitRecord, PageRow, QueueRow
+from weaver.base.settings import Settings
+from weaver.base.url import origin_of, template_of
+from weaver.dedupe import ContentIndex, DuplicateLinks
+from weaver.fetch import Fetcher
+from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, Discovery, Finding, Frontier, HostIds, Lease
+from weaver.graph import GraphStore
+from weaver.memory.uncommitted import Uncommitted
+from weaver.parse import parse_page
+from weaver.pipeline.counters import Counters
+from weaver.pipeline.journal import Journal
+from weaver.politeness import Decision, Gate
+
+REDIRECT_LIMIT = "redirect_limit"
+SHORT = "short"
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """One finished page, as the library hands it out.
+
+    `state` is fetched, duplicate, redirect, failed or blocked_robots; `reason` says why where there is something to
+    say. `body` is the decoded body and `text` the visible text, empty where there was none to take; `links` the
+    number of distinct out-edges.
+    """
+
+    id: int
+    url: str
+    state: PageState
+    depth: int
+    status: int = 0
+    content_type: str = ""
+    title: str = ""
+    links: int = 0
+    body: bytes = b""
+    text: str = ""
+    duplicate_of: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages of one crawl, constructed in one place and used here."""
+
+    frontier: Frontier
+    discovery: Discovery
+    hosts: HostIds
+    gate: Gate
+    fetcher: Fetcher
+    contents: ContentIndex
+    duplicate_links: DuplicateLinks
+    graph: GraphStore
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a visit came to: the row, its edges, and what only the result hands on."""
+
+    row: PageRow
+    edges: dict[EdgeKind, Iterable[int]]
+    body: bytes = b""
+    text: str = ""
+
+
+class PageRun:
+    """Runs tasks. It owns nothing but its wiring, the counters and the pages that are not yet on disk."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        stages: Stages,
+        counters: Counters,
+        clock: Clock,
+        events: Events,
+        url_on_disk: Callable[[int], str | None],
+    ) -> None:
+        self._settings = settings
+        self._stages = stages
+        self._counters = counters
+        self._clock = clock
+        self._events = events
+        self._url_on_disk = url_on_disk
+        self._pages: Uncommitted[int, str] = Uncommitted()
+
+    async def run(self, lease: Lease) -> PageResult | None:
+        """Carry one lease through; None where it came to no page (robots.txt, a retry, a host not yet asked)."""
+        stages, task = self._stages, lease.task
+        if task.kind is TaskKind.PAGE:
+            decision = stages.gate.judge(task, origin_of(task.url))
+            if decision is Decision.ROBOTS_FIRST:
+                self._ask_robots_first(lease)
+                return None
+            if decision is not Decision.ALLOW:
+                return self._block(lease, decision)
+        stages.gate.started(task.host_id, origin_of(task.url))
+        stages.frontier.started(lease, stages.gate.next_start(task.host_id))
+        fetched = await stages.fetcher.get(task)
+        if task.kind is TaskKind.ROBOTS:
+            self._finish_robots(lease, fetched)
+            return None
+        if self._is_to_retry(task, fetched):
+            self._retry(lease, fetched)
+            return None
+        return self._finish(lease, self._outcome(task, fetched), self._stages.gate.ready_at(task, fetched))
+
+    def _ask_robots_first(self, lease: Lease) -> None:
+        """The host's rules come before its first page: the task waits again, and robots.txt goes to the head."""
+        stages, task = self._stages, lease.task
+        stages.frontier.park(task.host_id)
+        stages.frontier.put_first(stages.gate.robots_task(task.host_id, origin_of(task.url)))
+        stages.frontier.put_back(lease, task, stages.gate.deadline(task.host_id))
+
+    def _finish_robots(self, lease: Lease, fetched: Fetched) -> None:
+        stages, task = self._stages, lease.task
+        self._counters.robots_fetched += 1
+        ready_at = stages.gate.ready_at(task, fetched)
+        next_url = stages.gate.robots_answered(task, fetched)
+        if next_url is not None:
+            # A hop to another host waits in that host's queue: its politeness governs the request.
+            host = stages.hosts.of_origin(origin_of(next_url))
+            stages.frontier.put_first(replace(task, url=next_url, host_id=host.id, redirects=task.redirects + 1))
+        stages.frontier.release(lease, ready_at, is_done=False)
+        if next_url is None:
+            stages.frontier.unpark(task.robots_for, stages.gate.deadline(task.robots_for))
+
+    def _is_to_retry(self, task: Task, fetched: Fetched) -> bool:
+        if isinstance(fetched, Response) and fetched.truncated_by == SHORT:
+            return task.attempts < self._settings.fetch.retries
+        return self._stages.gate.should_retry(task, fetched)
+
+    def _retry(self, lease: Lease, fetched: Fetched) -> None:
+        self._counters.retries += 1
+        ready_at = self._stages.gate.ready_at(lease.task, fetched)
+        self._stages.frontier.put_back(lease, replace(lease.task, attempts=lease.task.attempts + 1), ready_at)
+
+    def _block(self, lease: Lease, decision: Decision) -> PageResult:
+        state = PageState.SKIPPED if decision is Decision.OPT_OUT else PageState.BLOCKED
+        row = PageRow(lease.task.url_id, state, self._clock.wall(), reason=decision.reason)
+        return self._finish(lease, _Outcome(row, {}), self._clock.monotonic())
+
+    def _finish(self, lease: Lease, outcome: _Outcome, ready_at: float) -> PageResult:
+        """Keep the page: graph, journal, frontier, in this order; nothing waits in between."""
+        stages, task, row = self._stages, lease.task, outcome.row
+        adjacency = _adjacency(outcome.edges)
+        if adjacency is not None:
+            stages.graph.add_page(task.url_id, adjacency.targets, adjacency.kinds)
+        found = stages.discovery.take()
+        self._pages.add(task.url_id, task.url)
+        stages.journal.append(
+            CommitRecord(
+                page=row,
+                adjacency=adjacency,
+                urls=found.urls,
+                queued=found.queued,
+                deleted=(QueueRow(task.host_id, task.depth, task.url_id),),
+                promoted=found.promoted,
+                hosts=found.hosts,
+            )
+        )
+        stages.frontier.push(found.tasks)
+        stages.frontier.release(lease, ready_at)
+        self._counters.count(row)
+        return PageResult(
+            task.url_id, task.url, row.state, task.depth, row.http_status, row.content_type, row.title,
+            len(adjacency or ()), outcome.body, outcome.text, self.url_of(row.duplicate_of), row.reason,
+        )  # fmt: skip
+
+    def give_up(self, lease: Lease) -> PageResult | None:
+        """End a lease whose run met a fault of weaver's own: the page failed, the crawl goes on."""
+        task = lease.task
+        failure = Failure(task.url, "internal_error")
+        if task.kind is TaskKind.ROBOTS:
+            self._finish_robots(lease, failure)
+            return None
+        ready_at = self._stages.gate.ready_at(task, failure)
+        return self._finish(lease, self._failed(task, "internal_error", 0), ready_at)
+
+    def url_of(self, page_id: int) -> str:
+        """The URL of a page that was visited; empty for 0."""
+        if not page_id:
+            return ""
+        return self._pages.get(page_id) or self._url_on_disk(page_id) or ""
+
+    def submitted(self, number: int) -> None:
+        """Pages since the last call travel with this record."""
+        self._pages.submitted(number)
+
+    def committed(self, number: int) -> None:
+        """All records up to this number are on disk."""
+        self._pages.committed(number)
+
+    def _outcome(self, task: Task, fetched: Fetched) -> _Outcome:
+        """1. no answer 2. a redirect 3. a page 4. an answer that is no page."""
+        if isinstance(fetched, Failure):
+            return self._failed(task, fetched.reason, 0)
+        self._counters.wire_bytes += fetched.wire_bytes
+        if fetched.is_redirect:
+            return self._redirected(task, fetched)
+        if 200 <= fetched.status < 300:
+            return self._page(task, fetched)
+        return self._failed(task, f"http_{fetched.status}", fetched.status)
+
+    def _failed(self, task: Task, reason: str, status: int) -> _Outcome:
+        return _Outcome(PageRow(task.url_id, PageState.FAILED, self._clock.wall(), status, reason=reason), {})
+
+    def _redirected(self, task: Task, response: Response) -> _Outcome:
+        hops = task.redirects + 1
+        refusal = REDIRECT_LIMIT if hops > self._settings.fetch.max_redirects else ""
+        finding = Finding(task.url_id, task.depth, hops, refusal)
+        targets = self._resolve(task.url, [response.headers["location"]], finding)
+        if not targets:
+            return self._failed(task, "redirect_invalid", response.status)
+        row = PageRow(
+            task.url_id, PageState.REDIRECT, self._clock.wall(), response.status, response.content_type, reason=refusal
+        )
+        return _Outcome(row, {EdgeKind.REDIRECT: targets})
+
+    def _page(self, task: Task, response: Response) -> _Outcome:
+        parsed = parse_page(response, self._settings.parse)
+        seen = self._observe(task, response, parsed)
+        edges = self._edges(task, parsed, self._refusal_of_links(task, parsed, seen))
+        if seen.duplicate_of:
+            edges[EdgeKind.DUPLICATE] = [seen.duplicate_of]
+        notes = (f"truncated_{response.truncated_by}" if response.is_truncated else "",
+                 "noindex" if parsed.noindex else "", parsed.note)  # fmt: skip
+        row = PageRow(
+            id=task.url_id,
+            state=PageState.DUPLICATE if seen.duplicate_of else PageState.FETCHED,
+            fetched_at=self._clock.wall(),
+            http_status=response.status,
+            content_type=response.content_type,
+            body_bytes=len(response.body),
+            body_digest=seen.body_digest,
+            text_digest=seen.text_digest,
+            duplicate_of=seen.duplicate_of,
+            title=parsed.title,
+            reason=" ".join(filter(None, notes)),
+        )
+        return _Outcome(row, edges, response.body, parsed.text)
+
+    def _observe(self, task: Task, response: Response, parsed: Parsed) -> Observation:
+        """A part of a body, or none, says nothing: the page is neither a duplicate nor a representative."""
+        if response.is_truncated or not response.body:
+            return Observation(Verdict.NEW, b"", b"")
+        return self._stages.contents.observe(task.url_id, response.body, parsed)
+
+    def _refusal_of_links(self, task: Task, parsed: Parsed, seen: Observation) -> str:
+        """Why none of the page's links is followed; empty where they are."""
+        if parsed.nofollow and self._settings.crawl.nofollow == "respect":
+            return NOFOLLOW
+        if seen.duplicate_of and not self._stages.duplicate_links.are_followed(template_of(task.url)):
+            return DUPLICATE_LINKS
+        return ""
+
+    def _edges(self, task: Task, parsed: Parsed, refusal: str) -> dict[EdgeKind, Iterable[int]]:
+        source, depth, base = task.url_id, task.depth, parsed.base_url
+        respects = self._settings.crawl.nofollow == "respect"
+        kind = EdgeKind.NOFOLLOW if parsed.nofollow else EdgeKind.HYPERLINK
+        edges: dict[EdgeKind, Iterable[int]] = {}
+        if parsed.hrefs:
+            edges[kind] = self._resolve(base, parsed.hrefs, Finding(source, depth + 1, 0, refusal))
+        if parsed.nofollow_hrefs:
+            finding = Finding(source, depth + 1, 0, refusal or (NOFOLLOW if respects else ""))
+            found = self._resolve(base, parsed.nofollow_hrefs, finding)
+            edges[EdgeKind.NOFOLLOW] = dict.fromkeys((*edges.get(EdgeKind.NOFOLLOW, ()), *found))
+        if parsed.refresh:
+            hops = task.redirects + 1
+            limit = REDIRECT_LIMIT if hops > self._settings.fetch.max_redirects else ""
+            edges[EdgeKind.REDIRECT] = self._resolve(
+                base, [parsed.refresh], Finding(source, depth, hops, refusal or limit)
+            )
+        if parsed.canonical:
+            edges[EdgeKind.CANONICAL] = self._resolve(base, [parsed.canonical], Finding(source, depth + 1, 0, refusal))
+        return edges
+
+    def _resolve(self, base: str, hrefs: list[str], finding: Finding) -> dict[int, None]:
+        """The distinct ids of hrefs, in order, without those that are no http(s) URL."""
+        found = dict.fromkeys(self._stages.discovery.resolve(base, hrefs, finding))
+        found.pop(-1, None)
+        return found
+
+
+def _adjacency(edges: dict[EdgeKind, Iterable[int]]) -> Adjacency | None:
+    """Edges packed by kind, in the kinds' order; None where there are none."""
+    targets = array("I")
+    kinds = bytearray()
+    for kind in sorted(edges):
+        before = len(targets)
+        targets.extend(edges[kind])
+        kinds += bytes((kind,)) * (len(targets) - before)
+    return Adjacency(targets.tobytes(), bytes(kinds)) if kinds else None

@@ -1,0 +1,39 @@
+"""Restore: what a resumed crawl takes back from disk into RAM, each part within its account."""
+
+from __future__ import annotations
+
+from weaver.frontier import PROMOTABLE, Discovery, HostIds, Refused
+from weaver.graph import GraphStore
+from weaver.persistence import Archive, Connection, Counts, body_bytes, host_page_counts, newest_links, refused_ids
+from weaver.pipeline.counters import Counters
+
+
+def restore_counters(connection: Connection, counters: Counters, counts: Counts) -> None:
+    """Pages by outcome, as committed."""
+    for state, pages in counts.pages.items():
+        counters.count_state(state, "", pages)
+    for (_state, reason), pages in counts.reasons.items():
+        counters.count_state("", reason, pages)
+    counters.body_bytes = body_bytes(connection)
+
+
+def restore_discovery(connection: Connection, discovery: Discovery, refused: Refused, counts: Counts) -> None:
+    """Which URLs may still be promoted, and how many were skipped for which reason."""
+    discovery.skipped.update(counts.refused)
+    for reason in PROMOTABLE:
+        for url_id in refused_ids(connection, reason):
+            refused.add(url_id)
+
+
+def restore_host_caps(connection: Connection, hosts: HostIds, pages_cap: int | None) -> None:
+    """How many pages of each host were admitted, where the user capped them."""
+    if pages_cap is not None:
+        for host_id, pages in host_page_counts(connection):
+            hosts.restore_admitted(host_id, pages)
+
+
+def restore_graph(connection: Connection, archive: Archive, graph: GraphStore) -> None:
+    """The newest pages' edges, as many as the graph may hold, the oldest of them first; totals from disk."""
+    for page_id, adjacency in newest_links(connection, graph.edge_capacity):
+        graph.add_page(page_id, adjacency.targets, adjacency.kinds)
+    graph.restore_totals(edges=sum(archive.edge_counts().values()), nodes=archive.max_ids().url_id)
