@@ -139,10 +139,17 @@ def test_a_host_resumes_when_its_robots_come_back() -> None:
 
 
 def test_what_no_try_can_mend_is_not_tried_again_at_once() -> None:
-    """A robots.txt at a refused address is unreachable at once: pages don't wait for it."""
+    """A robots.txt behind a certificate that fails is unreachable at once: pages don't wait for it."""
+    world = World()
+    world.ask_robots(Failure("http://a.test/robots.txt", "tls", "expired"))
+    assert world.judge() is Decision.ROBOTS_UNREACHABLE
+
+
+def test_a_host_that_weaver_refuses_itself_is_left_to_the_guard() -> None:
+    """Where the address guard refused robots.txt it refuses the pages too, and names the true reason for each."""
     world = World()
     world.ask_robots(REFUSED)
-    assert world.judge() is Decision.ROBOTS_UNREACHABLE
+    assert world.judge() is Decision.ALLOW
 
 
 def test_after_30_days_unreachable_the_last_copy_counts() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from weaver.base.settings import VERSION, PolitenessSettings
+from weaver.base.settings import PolitenessSettings
+from weaver.base.version import VERSION
 from weaver.politeness.identity import user_agent
 from weaver.politeness.opt_out import OptOut
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from weaver.base.settings import VERSION, PolitenessSettings
+from weaver.base.settings import PolitenessSettings
+from weaver.base.version import VERSION
 
 NO_CONTACT = "no contact given"
 

@@ -44,6 +44,11 @@ def may_recover(fetched: Fetched) -> bool:
     return status_of(fetched) is RobotsStatus.UNREACHABLE
 
 
+def is_refused_by_us(fetched: Fetched) -> bool:
+    """Whether weaver itself did not ask: the host's pages are refused by the same guard, each with the true reason."""
+    return isinstance(fetched, Failure) and fetched.reason == "blocked_private"
+
+
 def next_hop(task: Task, fetched: Fetched) -> str | None:
     """Where a redirect leads, absolute and http(s); None if this is none, leads nowhere, or is one too many."""
     if isinstance(fetched, Failure) or not fetched.is_redirect or task.redirects >= MAX_ROBOTS_REDIRECTS:

@@ -15,7 +15,7 @@ from weaver.politeness.delay import backoff
 from weaver.politeness.host_state import HostState, HostTable
 from weaver.politeness.opt_out import OptOut
 from weaver.politeness.robots import ROBOTS_PATH
-from weaver.politeness.robots_answer import RobotsStatus, may_recover, next_hop, status_of
+from weaver.politeness.robots_answer import RobotsStatus, is_refused_by_us, may_recover, next_hop, status_of
 from weaver.politeness.robots_cache import RobotsCache, packed_body
 
 MAX_ROBOTS_AGE_S = 86_400.0  # RFC 9309 2.4
@@ -91,6 +91,8 @@ class RobotsPolicy:
         state = self._hosts.state(task.robots_for)
         # A host that must not be visited can't be asked for the rules: nobody may say that there are none.
         status = status_of(fetched) if hop is None else RobotsStatus.UNREACHABLE
+        if task.host_id == task.robots_for and is_refused_by_us(fetched):
+            status = RobotsStatus.UNAVAILABLE
         if status is RobotsStatus.UNREACHABLE:
             self._settle_unreachable(task, fetched, state)
         else:

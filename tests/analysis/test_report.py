@@ -1,0 +1,68 @@
+"""Report: how a crawl stands is told from disk alone, after a kill as well."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.made_crawl import make_crawl
+from weaver.analysis.report import crawl_report, disk_status, newest_events, stored_settings
+from weaver.base.errors import DirectoryError
+from weaver.persistence import CrawlDirectory
+
+
+def test_a_finished_crawl_tells_how_it_ended(tmp_path: Path) -> None:
+    """After its end the state is the exit reason of the newest run."""
+    assert disk_status(make_crawl(tmp_path / "crawl", exit_reason="max_pages"))["state"] == "max_pages"
+
+
+def test_a_killed_crawl_is_interrupted_and_counted_again(tmp_path: Path) -> None:
+    """A run without an end and without a lock was killed: its counts come from the tables."""
+    status = disk_status(make_crawl(tmp_path / "crawl", exit_reason=None))
+    assert status["state"] == "interrupted"
+    assert status["pages"] == {
+        "fetched": 3, "new": 2, "duplicate": 1, "redirect": 1, "failed": 1, "blocked_robots": 1,
+        "skipped": {"nofollow": 1, "out_of_scope": 1},
+    }  # fmt: skip
+    assert status["urls"] == {"known": 9, "queued": 1, "in_flight": 0}
+    assert status["hosts"] == 2
+
+
+def test_a_locked_crawl_is_running(tmp_path: Path) -> None:
+    """While a crawler holds the lock, the crawl is running, and asking takes no lock."""
+    path = make_crawl(tmp_path / "crawl", exit_reason=None)
+    directory = CrawlDirectory.open_existing(path)
+    directory.lock()
+    try:
+        assert disk_status(path)["state"] == "running"
+    finally:
+        directory.unlock()
+
+
+def test_the_report_counts_failures_and_copies(tmp_path: Path) -> None:
+    """The report tells failures by reason, duplicates, and the hosts that were slow or failed."""
+    report = crawl_report(make_crawl(tmp_path / "crawl"))
+    assert report["failures"] == {"http_404": 1}
+    assert report["clusters"] == {"pages": 1, "representatives": 1}
+    assert report["slowest_hosts"] == [{"origin": "http://a.test", "pages": 5, "failed": 1, "span_s": 5.0}]
+    assert report["failing_hosts"] == report["slowest_hosts"]
+
+
+def test_a_folder_without_a_crawl_is_told_as_such(tmp_path: Path) -> None:
+    """Asking a folder that holds no crawl, or one that was never started, is wrong use."""
+    with pytest.raises(DirectoryError):
+        disk_status(tmp_path)
+    CrawlDirectory.create(tmp_path / "new")
+    with pytest.raises(DirectoryError):
+        stored_settings(tmp_path / "new")
+
+
+def test_the_newest_events_are_read_from_the_end_of_the_log(tmp_path: Path) -> None:
+    """Only the end of the events log is read, and a torn line there is left out."""
+    crawl = make_crawl(tmp_path / "crawl")
+    assert newest_events(crawl, 2) == []
+    lines = [json.dumps({"kind": "robots_unreachable", "at": float(number)}) for number in range(5_000)]
+    (crawl / "events.jsonl").write_text("\n".join(lines) + '\n{"kind": "torn', encoding="utf-8")
+    assert [event["at"] for event in newest_events(crawl, 2)] == [4998.0, 4999.0]

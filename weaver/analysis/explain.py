@@ -1,0 +1,214 @@
+"""Why: the whole story of one URL in a crawl, from the page where it was found to what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from weaver.analysis.directory import open_reader
+from weaver.analysis.report import stored_settings
+from weaver.analysis.robots_reason import blocking_line
+from weaver.analysis.tables import EDGE_KINDS, iso_time, state_of
+from weaver.base.errors import SeedError
+from weaver.base.page import EdgeKind, PageState
+from weaver.base.settings import Settings
+from weaver.base.sources import settings_from
+from weaver.base.url import Canonicalizer, origin_of, redacted, target_of, url_key
+from weaver.frontier import Scope
+from weaver.persistence.keys import to_signed
+from weaver.persistence.packing import unpack
+from weaver.persistence.reader import CrawlReader, KnownUrl
+from weaver.politeness.robots_cache import unpacked_body
+
+CHAIN_SHOWN = 100
+EXAMPLES_SHOWN = 10
+
+Story = dict[str, Any]
+
+
+class _Book(NamedTuple):
+    """What a story is read from."""
+
+    reader: CrawlReader
+    settings: Settings
+    scope: Scope
+
+
+def explain(directory: Path, text: str) -> Story:
+    """The story of a URL as a document; raises SeedError where the text is no http(s) URL."""
+    settings = settings_from(stored_settings(directory))
+    canonical = Canonicalizer(settings.url).canonical
+    url = canonical(text)
+    if url is None:
+        raise SeedError(f"expected an absolute http(s) URL, got {redacted(text)!r}")
+    seeds = filter(None, map(canonical, settings.crawl.seeds))
+    scope = Scope(settings.scope, seeds, settings.crawl.max_depth)
+    with open_reader(directory) as reader:
+        book = _Book(reader, settings, scope)
+        url_id = reader.id_of(to_signed(url_key(url, int(reader.meta("crawl_seed") or 0))), url)
+        known = reader.known_url(url_id) if url_id else None
+        story = _unknown(book, url) if known is None else _known(book, known)
+    return {"asked": redacted(text), "url": url, **story}
+
+
+def _unknown(book: _Book, url: str) -> Story:
+    refusal = book.scope.refusal(url, 0)
+    verdict = f"would be left out ({refusal})" if refusal else "would be in scope"
+    return {
+        "known": False,
+        "state": "unknown",
+        "because": f"no page that was fetched links to it; it {verdict}",
+        "scope": _verdict(refusal),
+        "robots": _robots(book, url),
+    }
+
+
+def _known(book: _Book, known: KnownUrl) -> Story:
+    state = state_of(known)
+    story: Story = {
+        "known": True,
+        "id": known.id,
+        "state": state,
+        "because": _because(book, known, state),
+        "depth": known.depth,
+        "found_by": _chain(book.reader, known),
+        "scope": _verdict(known.refusal or book.scope.refusal(known.url, known.depth)),
+        "robots": _robots(book, known.url),
+        "in_links": _in_links(book.reader, known.id),
+        "out_links": _out_links(book.reader, known),
+    }
+    if known.state is not None:
+        story["visit"] = _visit(known)
+    if state == PageState.QUEUED:
+        story["queue"] = _queue(book.reader, known)
+    if state == PageState.DUPLICATE and known.duplicate_of:
+        story["duplicate_of"] = _duplicate_of(book.reader, known)
+    if copies := book.reader.duplicates_of(known.id, EXAMPLES_SHOWN):
+        story["copies"] = [url for _, url in copies]
+    return story
+
+
+def _because(book: _Book, known: KnownUrl, state: str) -> str:
+    """The verdict in one sentence's half."""
+    reason = known.reason or known.refusal
+    match state:
+        case PageState.QUEUED:
+            return "it waits for its turn"
+        case PageState.SKIPPED:
+            return f"it was left out when it was found: {reason}"
+        case PageState.BLOCKED:
+            return _blocked_because(book, known)
+        case PageState.FAILED:
+            return f"the request failed: {reason}"
+        case PageState.REDIRECT:
+            return f"the server answered {known.http_status} and named another URL"
+        case PageState.DUPLICATE:
+            return "its content is that of another page"
+    return f"the server answered {known.http_status}" + (f" ({reason})" if reason else "")
+
+
+def _blocked_because(book: _Book, known: KnownUrl) -> str:
+    if known.reason == "robots_unreachable":
+        return "its host's robots.txt could not be had, and until it is, nothing may be fetched (RFC 9309, 2.3.1.4)"
+    if known.reason != "robots":
+        return f"politeness kept the crawl away: {known.reason}"
+    rule = _robots(book, known.url).get("blocked_by")
+    return f"robots.txt forbids it in line {rule['line']}: {rule['text']}" if rule else "robots.txt forbade it then"
+
+
+def _verdict(refusal: str) -> Story:
+    return {"in_scope": not refusal, "reason": refusal or None}
+
+
+def _chain(reader: CrawlReader, known: KnownUrl) -> list[Story]:
+    """From the seed to the URL: each page with the kind of the link that led on to it."""
+    chain: list[Story] = []
+    current: KnownUrl | None = known
+    while current is not None and len(chain) < CHAIN_SHOWN:
+        source = reader.known_url(current.source_id) if current.source_id else None
+        chain.append({"url": current.url, "depth": current.depth, "by": _kinds(source, current.id)})
+        current = source
+    return chain[::-1]
+
+
+def _kinds(source: KnownUrl | None, target_id: int) -> str:
+    """The kinds of the edges from `source` to the target in words; `seed` where there is no source."""
+    if source is None:
+        return "seed"
+    names = [name for target, name in _edges(source.packed) if target == target_id]
+    return " and ".join(names) or "link"
+
+
+def _edges(packed: bytes | None) -> list[tuple[int, str]]:
+    if not packed:
+        return []
+    targets, kinds = unpack(packed)
+    return [
+        (target, EDGE_KINDS.get(kind, str(kind))) for target, kind in zip(targets.tolist(), kinds.tolist(), strict=True)
+    ]
+
+
+def _robots(book: _Book, url: str) -> Story:
+    """What is stored of the host's robots.txt, and the line that forbids the URL, if one does."""
+    stored = book.reader.host_robots(origin_of(url))
+    if stored is None:
+        return {"status": None}
+    status, packed, fetched_at = stored
+    body = unpacked_body(packed)
+    line = blocking_line(body, book.settings.politeness.robots_token, target_of(url)) if body else None
+    return {
+        "status": status or None,
+        "fetched_at": iso_time(fetched_at),
+        "blocked_by": {"line": line.number, "text": line.text} if line else None,
+    }
+
+
+def _visit(known: KnownUrl) -> Story:
+    return {
+        "at": iso_time(known.fetched_at),
+        "http_status": known.http_status or None,
+        "content_type": known.content_type or None,
+        "body_bytes": known.body_bytes,
+        "title": known.title or None,
+        "reason": known.reason or None,
+    }
+
+
+def _queue(reader: CrawlReader, known: KnownUrl) -> Story:
+    ready_at, crawl_delay_s, failures = reader.host_timing(known.host_id)
+    place = reader.place_in_queue(known.host_id, known.id)
+    story: Story = {"host": known.origin, "host_ready_at": iso_time(ready_at), "crawl_delay_s": crawl_delay_s}
+    if failures:
+        story["host_failures_in_a_row"] = failures
+    if place:
+        story |= {"priority": place[0], "before_it_at_its_host": place[1], "queued_at_its_host": place[2]}
+    return story
+
+
+def _duplicate_of(reader: CrawlReader, known: KnownUrl) -> Story:
+    other = reader.known_url(known.duplicate_of or 0)
+    is_same_body = other is not None and other.body_digest == known.body_digest
+    return {"url": other.url if other else None, "same": "body" if is_same_body else "text"}
+
+
+def _in_links(reader: CrawlReader, url_id: int) -> Story:
+    """How many edges lead here, by kind, and some of the pages that they come from."""
+    counts: dict[str, int] = {}
+    sources: list[int] = []
+    for source_id, packed in reader.adjacencies_naming(url_id):
+        names = [name for target, name in _edges(packed) if target == url_id]
+        for name in names:
+            counts[name] = counts.get(name, 0) + 1
+        if names and len(sources) < EXAMPLES_SHOWN:
+            sources.append(source_id)
+    texts = reader.urls_of(sources)
+    return {"count": sum(counts.values()), "kinds": counts, "some": [texts.get(source_id) for source_id in sources]}
+
+
+def _out_links(reader: CrawlReader, known: KnownUrl) -> Story:
+    """How many edges lead away, and where those lead that are no mere links."""
+    edges = _edges(known.packed)
+    plain = (EdgeKind.HYPERLINK.name.lower(), EdgeKind.NOFOLLOW.name.lower())
+    special = [(target, name) for target, name in edges if name not in plain]
+    texts = reader.urls_of({target for target, _ in special})
+    return {"count": len(edges), "special": [{"kind": name, "url": texts.get(target)} for target, name in special]}

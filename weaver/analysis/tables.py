@@ -1,0 +1,158 @@
+"""The tables that can be exported, as named columns and rows that are made while they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+
+from weaver.analysis.degrees import InDegrees
+from weaver.base.page import EdgeKind, PageState
+from weaver.persistence.packing import edges_by_kind, unpack
+from weaver.persistence.reader import CrawlReader, KnownUrl
+
+TEXT_BATCH_ROWS = 20_000
+
+Cell = str | int | float | bool | None
+Row = tuple[Cell, ...]
+
+EDGE_KINDS = {int(kind): kind.name.lower() for kind in EdgeKind}
+"""What an edge's kind is called outside weaver; a number that a later version adds keeps its number."""
+
+PAGE_COLUMNS = (
+    "id", "url", "host", "depth", "http_status", "state", "content_type", "body_bytes", "content_hash",
+    "duplicate_of", "title", "in_links", "out_links", "fetched_at", "reason",
+)  # fmt: skip
+EDGE_COLUMNS = ("source_id", "target_id", "kind")
+HOST_COLUMNS = (
+    "id", "origin", "urls", "queued", "fetched", "duplicate", "redirect", "failed", "blocked_robots", "skipped",
+    "failures_in_a_row", "robots_status", "robots_fetched_at", "crawl_delay_s", "ready_at",
+)  # fmt: skip
+DUPLICATE_COLUMNS = ("representative_id", "member_id", "same", "content_hash")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's column names, and its rows, to be read once."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[Row]
+
+
+def iso_time(wall_s: float | None) -> str | None:
+    """A wall-clock time as ISO 8601 in UTC, to the millisecond; None for none."""
+    if not wall_s:
+        return None
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def state_of(known: KnownUrl) -> str:
+    """Where a URL stands: its page's state, or `queued`, or `skipped` where it was refused at discovery."""
+    if known.state is not None:
+        return known.state
+    return PageState.SKIPPED.value if known.refusal else PageState.QUEUED.value
+
+
+def pages_table(reader: CrawlReader, with_urls: bool) -> Table:
+    """One row for each known URL, whether visited or not."""
+    columns = PAGE_COLUMNS + (("duplicate_of_url",) if with_urls else ())
+    return Table(columns, _page_rows(reader, with_urls))
+
+
+def edges_table(reader: CrawlReader, with_urls: bool) -> Table:
+    """One row for each edge of the link graph."""
+    columns = EDGE_COLUMNS + (("source_url", "target_url") if with_urls else ())
+    last_id = reader.last_url_id()
+    rows = edges_with_urls(reader, last_id) if with_urls else edges(reader, last_id)
+    return Table(columns, rows)
+
+
+def hosts_table(reader: CrawlReader, _with_urls: bool) -> Table:
+    """One row for each host, with the number of its URLs by what came of them."""
+    rows = (
+        (
+            host.id, host.origin, host.urls, host.queued, host.fetched, host.duplicate, host.redirect, host.failed,
+            host.blocked_robots, host.skipped, host.failures, host.robots_status, iso_time(host.robots_fetched_at),
+            host.crawl_delay_s, iso_time(host.ready_at),
+        )
+        for host in reader.hosts()
+    )  # fmt: skip
+    return Table(HOST_COLUMNS, rows)
+
+
+def duplicates_table(reader: CrawlReader, with_urls: bool) -> Table:
+    """One row for each page that is a duplicate, with its cluster's representative."""
+    rows: Iterator[Row] = (
+        (pair.representative_id, pair.member_id, "body" if pair.same_body else "text", pair.body_digest.hex())
+        for pair in reader.duplicates()
+    )
+    if not with_urls:
+        return Table(DUPLICATE_COLUMNS, rows)
+    return Table(DUPLICATE_COLUMNS + ("representative_url", "member_url"), _with_texts(reader, rows))
+
+
+TABLES: dict[str, Callable[[CrawlReader, bool], Table]] = {
+    "pages": pages_table,
+    "edges": edges_table,
+    "hosts": hosts_table,
+    "duplicates": duplicates_table,
+}
+
+
+def edges(reader: CrawlReader, last_id: int) -> Iterator[Row]:
+    """All edges between URLs up to `last_id` as (source id, target id, kind)."""
+    for window in reader.adjacencies(last_id):
+        for source_id, packed in window:
+            targets, kinds = unpack(packed)
+            for target_id, kind in zip(targets.tolist(), kinds.tolist(), strict=True):
+                if target_id <= last_id:
+                    yield source_id, target_id, EDGE_KINDS.get(kind, str(kind))
+
+
+def edges_with_urls(reader: CrawlReader, last_id: int) -> Iterator[Row]:
+    """All edges as (source id, target id, kind, source URL, target URL)."""
+    return _with_texts(reader, edges(reader, last_id))
+
+
+def _with_texts(reader: CrawlReader, rows: Iterator[Row]) -> Iterator[Row]:
+    """The rows with the URLs of their first two ids behind them, looked up for a batch of rows at once."""
+    while batch := list(islice(rows, TEXT_BATCH_ROWS)):
+        yield from _texts_of(reader, batch)
+
+
+def _texts_of(reader: CrawlReader, rows: list[Row]) -> Iterator[Row]:
+    ids = {int(value) for row in rows for value in row[:2] if isinstance(value, int)}
+    texts = reader.urls_of(ids)
+    for row in rows:
+        yield row + tuple(texts.get(value) if isinstance(value, int) else None for value in row[:2])
+
+
+def _page_rows(reader: CrawlReader, with_urls: bool) -> Iterator[Row]:
+    last_id = reader.last_url_id()
+    in_degrees = InDegrees(reader, last_id)
+    for window in reader.known_urls(last_id):
+        texts = reader.urls_of({known.duplicate_of for known in window if known.duplicate_of}) if with_urls else {}
+        for known in window:
+            row = _page_row(known, in_degrees.of(known.id))
+            yield row + (texts.get(known.duplicate_of or 0),) if with_urls else row
+
+
+def _page_row(known: KnownUrl, in_links: int) -> Row:
+    return (
+        known.id,
+        known.url,
+        (known.origin or "").partition("://")[2],
+        known.depth,
+        known.http_status or None,
+        state_of(known),
+        known.content_type or None,
+        known.body_bytes if known.http_status else None,
+        known.body_digest.hex() if known.body_digest else None,
+        known.duplicate_of or None,
+        known.title or None,
+        in_links,
+        sum(edges_by_kind(known.packed).values()) if known.packed else 0,
+        iso_time(known.fetched_at),
+        known.reason or known.refusal or None,
+    )

@@ -1,0 +1,113 @@
+"""Progress on stderr while a crawl runs: a live view on a terminal, a line every few seconds elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Protocol
+
+import click
+
+from weaver.base.events import Event
+from weaver.base.settings import CrawlSettings
+from weaver.base.units import format_duration, format_size
+from weaver.cli.figures import Pace, Status, left_s, pages_done
+from weaver.cli.terminal import printable
+
+LINE_INTERVAL_S = 5.0
+
+
+class Progress(Protocol):
+    """Where a running crawl is shown."""
+
+    def open(self) -> None:
+        """Begin to show."""
+        ...
+
+    def tick(self, status: Status, _events: list[Event]) -> None:
+        """Show how the crawl stands; `events` are the newest, oldest first."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Show one line that stays."""
+        ...
+
+    def close(self) -> None:
+        """End, and leave the terminal as it was."""
+        ...
+
+
+class NoProgress:
+    """Nothing but the notes of an interrupted crawl: for `--quiet`."""
+
+    def open(self) -> None:
+        pass
+
+    def tick(self, status: Status, _events: list[Event]) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        click.echo(f"weaver: {text}", err=True)
+
+    def close(self) -> None:
+        pass
+
+
+class LineProgress:
+    """A line every LINE_INTERVAL_S, for logs and pipes."""
+
+    def __init__(self, settings: CrawlSettings) -> None:
+        self._settings = settings
+        self._pace = Pace()
+        self._next_line_at = 0.0
+
+    def open(self) -> None:
+        self._next_line_at = time.monotonic() + LINE_INTERVAL_S
+
+    def tick(self, status: Status, _events: list[Event]) -> None:
+        now_s = time.monotonic()
+        self._pace.add(now_s, pages_done(status))
+        if now_s >= self._next_line_at:
+            self._next_line_at = now_s + LINE_INTERVAL_S
+            self.note(progress_line(status, self._settings, self._pace.per_second))
+
+    def note(self, text: str) -> None:
+        click.echo(f"weaver: {text}", err=True)
+
+    def close(self) -> None:
+        pass
+
+
+def progress_line(status: Status, settings: CrawlSettings, per_second: float) -> str:
+    """How the crawl stands, in one line."""
+    pages, urls = status.get("pages", {}), status.get("urls", {})
+    parts = [
+        f"{pages_done(status):,} pages",
+        f"{per_second:.1f}/s",
+        f"{urls.get('queued', 0):,} queued",
+        f"{hosts_known(status):,} hosts",
+        f"{pages.get('duplicate', 0):,} duplicates",
+        f"{pages.get('failed', 0):,} failed",
+        f"RSS {format_size(status.get('memory', {}).get('rss_bytes', 0))}",
+    ]
+    left = left_s(status, settings, per_second)
+    return ", ".join(parts) + (f", {format_duration(left)} left" if left is not None else "")
+
+
+def hosts_known(status: Status) -> int:
+    """How many hosts the crawl knows."""
+    hosts = status.get("hosts", 0)
+    return int(hosts.get("known", 0) if isinstance(hosts, dict) else hosts)
+
+
+def event_line(event: Event) -> str:
+    """An event as one printable line: when, what, and its facts."""
+    clock = time.strftime("%H:%M:%S", time.localtime(event.at))
+    facts = " ".join(f"{name}={value}" for name, value in event.facts.items())
+    return printable(f"{clock} {event.kind} {facts}".rstrip())
+
+
+def page_line(page: Any) -> str:
+    """A page's outcome as one printable line."""
+    outcome = f"{page.status or '-'} {page.state}"
+    why = page.reason or (f"same as {page.duplicate_of}" if page.duplicate_of else "")
+    return printable(f"{outcome:<18} depth {page.depth:<2} {page.url}{f'  ({why})' if why else ''}")

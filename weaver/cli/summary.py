@@ -1,0 +1,152 @@
+"""What a crawl came to, as lines that are worth reading: at its end, and for `weaver status`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from weaver.base.events import Event
+from weaver.base.units import format_duration, format_size
+from weaver.cli.figures import Status, pages_done
+from weaver.cli.progress import event_line, hosts_known
+from weaver.cli.terminal import printable, shortened
+
+LABEL_COLUMNS = 12
+URL_COLUMNS = 60
+REASONS_SHOWN = 8
+BLOCKED_PRIVATE = "blocked_private"
+
+STATES = {
+    "running": "running",
+    "finished": "finished: every URL in scope has an outcome",
+    "max_pages": "stopped at the limit of pages",
+    "max_duration": "stopped at the limit of time",
+    "drained": "interrupted; what was under way is finished, the rest is queued",
+    "stopped": "interrupted at once; what was under way is queued again",
+    "interrupted": "interrupted without a word (killed, or the machine stopped); nothing that was committed is lost",
+    "failed": "failed",
+}
+UNFINISHED = frozenset(STATES) - {"running", "finished"}
+
+
+def summary(status: Status, report: Mapping[str, Any], directory: Path) -> str:
+    """The whole summary; `status` is the status document, `report` what the directory tells beyond it."""
+    lines = [
+        _line("crawl", f"{directory}: {STATES.get(status.get('state', ''), status.get('state', ''))}"),
+        *_pages(status),
+        *_skipped(status),
+        *_counted("blocked", report.get("blocked", {})),
+        *_counted("failed", report.get("failures", {})),
+        *_duplicates(report),
+        *_hosts(status, report),
+        *_sizes(status),
+        *_events(report),
+        *_next(status, directory),
+    ]
+    return "\n".join(lines)
+
+
+def _line(label: str, text: str) -> str:
+    return f"{label:<{LABEL_COLUMNS}}{printable(text)}"
+
+
+def _pages(status: Status) -> list[str]:
+    pages, urls = status.get("pages", {}), status.get("urls", {})
+    others = {"redirect": "redirects", "failed": "failed", "blocked_robots": "blocked by robots.txt"}
+    besides = ", ".join(f"{pages[name]:,} {words}" for name, words in others.items() if pages.get(name))
+    fetched = f"{pages_done(status):,} fetched: {pages.get('new', 0):,} new, {pages.get('duplicate', 0):,} duplicates"
+    waiting = urls.get("queued", 0) + urls.get("in_flight", 0)
+    return [
+        _line("pages", fetched + (f"; besides {besides}" if besides else "")),
+        _line("urls", f"{urls.get('known', 0):,} known, {waiting:,} still to be fetched"),
+    ]
+
+
+def _skipped(status: Status) -> list[str]:
+    return _counted("left out", status.get("pages", {}).get("skipped", {}))
+
+
+def _duplicates(report: Mapping[str, Any]) -> list[str]:
+    clusters = report.get("clusters", {})
+    if not clusters.get("pages"):
+        return []
+    return [_line("duplicates", f"{clusters['pages']:,} pages are copies of {clusters['representatives']:,} others")]
+
+
+def _counted(label: str, counts: Mapping[str, int]) -> list[str]:
+    if not counts:
+        return []
+    shown = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    texts = [f"{count:,} {reason.replace('_', ' ')}" for reason, count in shown[:REASONS_SHOWN]]
+    rest = len(shown) - REASONS_SHOWN
+    return [_line(label, ", ".join(texts) + (f" and {rest} further reasons" if rest > 0 else ""))]
+
+
+def _hosts(status: Status, report: Mapping[str, Any]) -> list[str]:
+    lines = [_line("hosts", f"{hosts_known(status):,} known")]
+    lines += _paces("slowest", report.get("slowest_hosts", ()), _pace)
+    return lines + _paces("failing", report.get("failing_hosts", ()), _failing)
+
+
+def _paces(label: str, hosts: Iterable[Mapping[str, Any]], text: Any) -> list[str]:
+    return [_line(label if first else "", text(host)) for first, host in _marked(hosts)]
+
+
+def _marked(hosts: Iterable[Mapping[str, Any]]) -> Iterable[tuple[bool, Mapping[str, Any]]]:
+    return ((index == 0, host) for index, host in enumerate(hosts))
+
+
+def _pace(host: Mapping[str, Any]) -> str:
+    between_s = host["span_s"] / max(1, host["pages"] - 1)
+    name = shortened(host["origin"], URL_COLUMNS)
+    return f"{name}: {host['pages']:,} pages in {format_duration(host['span_s'])}, one each {between_s:.2f} s"
+
+
+def _failing(host: Mapping[str, Any]) -> str:
+    return f"{shortened(host['origin'], URL_COLUMNS)}: {host['failed']:,} of {host['pages']:,} pages failed"
+
+
+def _sizes(status: Status) -> list[str]:
+    graph, memory = status.get("graph", {}), status.get("memory", {})
+    cpu_s, wall_s, pages = float(status.get("cpu_s", 0)), float(status.get("wall_s", 0)), pages_done(status)
+    each = f", {1000 * cpu_s / pages:.2f} ms a page" if pages else ""
+    rate = f", {pages / wall_s:.1f} pages/s" if wall_s else ""
+    nodes = f"{graph.get('nodes', 0):,} nodes, {graph.get('edges', 0):,} edges"
+    resident = f"{graph.get('resident_edges', 0):,} edges in {format_size(graph.get('resident_bytes', 0))} of RAM"
+    accounts = sum(account.get("used", 0) for account in memory.get("accounts", {}).values())
+    budget = f"accounts {format_size(accounts)} of {format_size(memory.get('budget_bytes', 0))}"
+    return [
+        _line("graph", f"{nodes}; {resident}"),
+        _line("memory", f"RSS {format_size(memory.get('rss_bytes', 0))}, {budget}"),
+        _line("time", f"{format_duration(wall_s)}{rate}; CPU {format_duration(cpu_s)}{each}"),
+    ]
+
+
+def _events(report: Mapping[str, Any]) -> list[str]:
+    """The newest events, and what to do about the one that meets most people at their first try."""
+    events = [Event(str(facts.pop("kind", "")), float(facts.pop("at", 0.0)), facts) for facts in _copies(report)]
+    lines = [_line("" if index else "events", event_line(event)) for index, event in enumerate(events)]
+    if any(BLOCKED_PRIVATE in reasons for reasons in _reasons(events, report)):
+        lines.append(_line("hint", "private and loopback addresses are visited with --allow-private only"))
+    return lines
+
+
+def _copies(report: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
+    return (dict(facts) for facts in report.get("events", ()))
+
+
+def _reasons(events: Iterable[Event], report: Mapping[str, Any]) -> Iterable[Iterable[object]]:
+    yield report.get("failures", {})
+    for event in events:
+        yield map(str, event.facts.values())
+
+
+def _next(status: Status, directory: Path) -> list[str]:
+    place = shlex.quote(os.fspath(directory))
+    lines = [f"weaver export {place} --format csv --table pages -o pages.csv", f"weaver why {place} URL"]
+    if status.get("state") in UNFINISHED:
+        lines.insert(0, f"weaver resume {place}")
+    return [_line("next" if index == 0 else "", text) for index, text in enumerate(lines)]
