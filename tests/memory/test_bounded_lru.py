@@ -164,6 +164,18 @@ def test_protected_entries_stay_past_every_cap() -> None:
     lru.check()
 
 
+def test_a_protected_entry_does_not_shield_aged_ones_behind_it() -> None:
+    """Puts sweep past what is protected, to everything whose age is up."""
+    clock = ManualClock()
+    lru: BoundedLRU[int, str] = BoundedLRU("lru", 100, ttl_s=60, clock=clock, is_protected=lambda key, _: key == 0)
+    for key in range(10):
+        lru.put(key, "old")
+    clock.advance(60)
+    lru.put(10, "new")
+    assert _keys(lru) == [0, 10]
+    lru.check()
+
+
 def test_protection_that_ends_lets_the_map_shrink_again() -> None:
     """Once entries are no longer protected, the next put prunes as usual."""
     busy = set(range(8))

@@ -152,3 +152,17 @@ def test_an_id_of_zero_is_a_bug() -> None:
     """0 marks a free slot and can't be an id."""
     with pytest.raises(AssertionError, match="an id of 0"):
         _table(100).put_many(_keys(1), _ids(0))
+
+
+def test_what_was_evicted_on_demand_is_confessed_and_stays_confessed_as_the_table_grows() -> None:
+    """A bucket that lost a key says so, and so do both halves that it is split into."""
+    table = _table(1024 * WAYS)
+    table.put_many(_keys(5, 6), _ids(1, 2))
+    assert table.evict(1) == [(5, 1)]
+    assert table.may_have_evicted(_keys(5, 6, 5 + 256, 5 + 512)).tolist() == [True, False, True, True]
+    crowd = np.arange(1, 4 * WAYS, dtype=np.uint64) * 256
+    table.put_many(crowd, np.arange(10, 9 + 4 * WAYS, dtype=np.uint32))
+    assert len(table) == 4 * WAYS
+    assert table.statistics().bytes > 256 * BUCKET_BYTES
+    assert table.may_have_evicted(_keys(5, 6, 5 + 256, 5 + 512)).tolist() == [True, False, True, True]
+    table.check()

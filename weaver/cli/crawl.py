@@ -90,7 +90,14 @@ def run_and_tell(job: Job, as_json: bool, is_quiet: bool) -> None:
         click.echo(json.dumps(document_of(ended, job.directory)))
     elif not is_quiet:
         click.echo(summary(ended.status, crawl_report(job.directory), job.directory))
-    sys.exit(EXIT_CODES.get(ended.exit_reason, ExitCode.FAILED))
+    sys.exit(exit_code_of(ended))
+
+
+def exit_code_of(ended: Ended) -> ExitCode:
+    """By the exit reason; a crawl that came to its end without one page has failed."""
+    code = EXIT_CODES.get(ended.exit_reason, ExitCode.FAILED)
+    is_empty = not ended.status["pages"]["fetched"]
+    return ExitCode.FAILED if is_empty and code is ExitCode.FINISHED else code
 
 
 def document_of(ended: Ended, directory: Path) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class Frontier:
 
     A host is active (has a HostQueue) or dormant (its entries are on disk only). Active hosts are at most
     `active_hosts`, entries in RAM about `window` (each host may keep a floor of 64, robots tasks are extra).
-    `push`, `acquire`, `release` cost O(log n).
+    With `is_by_level` a host's pages of one depth are done before those of the next begin, so that depths are exact
+    within a host whatever the concurrency. `push`, `acquire`, `release` cost O(log n).
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Frontier:
         *,
         is_resumed: bool = False,
         queued: int = 0,
+        is_by_level: bool = False,
     ) -> None:
         self._settings = settings
         self._per_host = per_host
@@ -70,6 +72,7 @@ class Frontier:
         self._ready = ReadyHosts()
         self._window = 0
         self._has_dormant = is_resumed
+        self._is_by_level = is_by_level
         self._is_awakening = False
         self._cursor = 0
         self._found_in_round = False
@@ -149,7 +152,7 @@ class Frontier:
     def release(self, lease: Lease, ready_at: float, *, is_done: bool = True) -> None:
         """End a lease; its host may be asked again from `ready_at` (clock seconds)."""
         host = lease.host
-        host.in_flight -= 1
+        host.ended(lease.task)
         self.in_flight -= 1
         host.ready_at = max(host.ready_at, ready_at)
         if is_done:
@@ -212,7 +215,9 @@ class Frontier:
         return self._new_host(host_id)
 
     def _new_host(self, host_id: int) -> HostQueue:
-        host = HostQueue(host_id, self._deadline_of(host_id), is_on_disk=self._has_dormant)
+        host = HostQueue(
+            host_id, self._deadline_of(host_id), is_on_disk=self._has_dormant, is_by_level=self._is_by_level
+        )
         self._hosts[host_id] = host
         self._account.hold(HOST_BYTES)
         return host

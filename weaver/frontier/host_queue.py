@@ -6,7 +6,7 @@ import heapq
 from collections import deque
 from collections.abc import Iterable
 
-from weaver.base.page import Task
+from weaver.base.page import Task, TaskKind
 
 Key = tuple[int, int]
 Entry = tuple[int, int, str, int, int]
@@ -22,10 +22,24 @@ class HostQueue:
     boundary and never meets an entry that it has already handed out, however far the writer is behind.
     """
 
-    __slots__ = ("_arrived", "_heap", "_highest", "boundary", "host_id", "in_flight", "is_listed", "is_parked",
-                 "is_refilling", "is_spilled", "ready_at", "urgent", "visits")  # fmt: skip
+    __slots__ = (
+        "_arrived",
+        "_depths",
+        "_heap",
+        "_highest",
+        "boundary",
+        "host_id",
+        "in_flight",
+        "is_listed",
+        "is_parked",
+        "is_refilling",
+        "is_spilled",
+        "ready_at",
+        "urgent",
+        "visits",
+    )
 
-    def __init__(self, host_id: int, ready_at: float, *, is_on_disk: bool) -> None:
+    def __init__(self, host_id: int, ready_at: float, *, is_on_disk: bool, is_by_level: bool = False) -> None:
         self.host_id = host_id
         self.ready_at = ready_at
         self.urgent: deque[Task] = deque()
@@ -37,6 +51,8 @@ class HostQueue:
         self.is_spilled = is_on_disk
         self.boundary: Key = BEFORE_ALL
         self._highest: Key = BEFORE_ALL
+        # Depths under way, kept where a level must be done before the next begins.
+        self._depths: list[int] | None = [] if is_by_level else None
         self._heap: list[Entry] = []
         self._arrived: list[Entry] = []
 
@@ -50,7 +66,11 @@ class HostQueue:
     @property
     def has_startable(self) -> bool:
         """A task could be started now, the host's deadline aside."""
-        return bool(self.urgent) or (bool(self._heap) and not self.is_parked)
+        if self.urgent:
+            return True
+        if not self._heap or self.is_parked:
+            return False
+        return not self._depths or self._heap[0][0] <= min(self._depths)
 
     @property
     def needs_refill(self) -> bool:
@@ -84,7 +104,15 @@ class HostQueue:
         if self.urgent:
             return self.urgent.popleft()
         priority, url_id, url, redirects, attempts = heapq.heappop(self._heap)
+        if self._depths is not None:
+            self._depths.append(priority)
         return Task(url_id, url, self.host_id, priority, redirects, attempts)
+
+    def ended(self, task: Task) -> None:
+        """A task that was popped is no longer under way."""
+        self.in_flight -= 1
+        if self._depths is not None and task.kind is TaskKind.PAGE:
+            self._depths.remove(task.depth)
 
     def put_back(self, task: Task) -> None:
         """A leased task waits again, at its old place."""

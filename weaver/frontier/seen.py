@@ -55,10 +55,19 @@ class Seen:
                 if not ids[position]:
                     missing.append(position)
         if missing and not (self._is_complete and not self._table.has_evicted):
-            self._lookup_cold(keys, ids, missing)
+            self._lookup_cold(keys, ids, self._perhaps_on_disk(keys, missing))
         return ids
 
+    def _perhaps_on_disk(self, keys: list[int], missing: list[int]) -> list[int]:
+        """The table knows which of its buckets have let a key go; the others' keys need no look at the disk."""
+        if not self._is_complete:
+            return missing
+        may = self._table.may_have_evicted(np.array([keys[position] for position in missing], dtype=np.uint64))
+        return [position for position, is_possible in zip(missing, may.tolist(), strict=True) if is_possible]
+
     def _lookup_cold(self, keys: list[int], ids: list[int], missing: list[int]) -> None:
+        if not missing:
+            return
         found = self._cold.ids_of_keys([keys[position] for position in missing])
         self.cold_lookups += len(missing)
         self.cold_hits += len(found)

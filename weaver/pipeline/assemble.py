@@ -138,7 +138,7 @@ class _Assembly:
         )  # fmt: skip
         frontier = Frontier(
             settings.frontier, settings.politeness.per_host, account("frontier"), self._journal, clock, gate.deadline,
-            is_resumed=not is_new, queued=counts.queued,
+            is_resumed=not is_new, queued=counts.queued, is_by_level=settings.crawl.max_depth is not None,
         )  # fmt: skip
         return Stages(
             frontier=frontier,
@@ -192,8 +192,9 @@ class _Assembly:
         """Drain the crawl, commit what waits, end the writer's thread, close connections and files."""
         with ExitStack() as stack:
             stack.callback(self._events_log.close)
-            stack.callback(self._connection.close)
+            # The writer's connection is the last one closed: only it can fold the log back into the one file.
             if self._writer is not None:
                 stack.callback(self._writer.close)
+            stack.callback(self._connection.close)
             await self.crawl.close()
             await self._stages.fetcher.close()

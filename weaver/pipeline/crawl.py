@@ -84,11 +84,13 @@ class Crawl:
 
     async def _run(self) -> ExitReason:
         reason = ExitReason.FAILED
+        self.events.emit("run_started", seeds=list(self.settings.crawl.seeds))
         try:
             async with self._run_log.heartbeat(self.status):
                 reason = await self._engine.run(self._hand_out)
         finally:
             self.exit_reason = reason
+            self.events.emit("run_ended", reason=reason.value)
             self._make_room()
             self._results.put_nowait(_End())
         self.graph_digest = await self._run_log.finish(reason, self.status)

@@ -1,0 +1,270 @@
+"""GraphStore: what is resident, what stays exact, and what it costs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from weaver.base.page import EdgeKind
+from weaver.base.settings import GraphSettings
+from weaver.graph import GraphStore
+from weaver.memory import Account
+
+MIB = 1 << 20
+
+
+def _store(limit: int = 4 * MIB, max_edges: int | None = None, max_nodes: int | None = None) -> GraphStore:
+    return GraphStore(GraphSettings(max_edges=max_edges, max_nodes=max_nodes), Account("graph", limit))
+
+
+def _ids(*ids: int) -> np.ndarray:
+    return np.array(ids, np.uint32)
+
+
+def _lists(row: tuple[np.ndarray, np.ndarray] | None) -> tuple[list[int], list[int]]:
+    assert row is not None
+    return row[0].tolist(), row[1].tolist()
+
+
+def test_a_page_is_added_with_all_its_edges() -> None:
+    """Edges come back in their order with their kinds; bytes and arrays are taken alike."""
+    store = _store()
+    store.add_page(1, _ids(2, 3, 3), bytes([EdgeKind.HYPERLINK, EdgeKind.HYPERLINK, EdgeKind.CANONICAL]))
+    store.add_page(2, _ids(1).tobytes(), bytes([EdgeKind.REDIRECT]))
+    assert _lists(store.neighbours(1)) == ([2, 3, 3], [0, 0, 3])
+    assert _lists(store.neighbours(2)) == ([1], [2])
+    assert (store.out_degree(1), store.in_degree(3), store.in_degree(1)) == (3, 2, 1)
+    assert (store.nodes, store.edges, store.resident_edges, len(store)) == (3, 4, 4, 2)
+    assert store.edges_by_kind[EdgeKind.HYPERLINK] == 2
+    assert store.edges_by_kind[EdgeKind.REDIRECT] == 1
+
+
+def test_a_page_without_links_is_resident_too() -> None:
+    """No edges is an answer; only a page that is not in RAM has none."""
+    store = _store()
+    store.add_page(7, b"", b"")
+    assert _lists(store.neighbours(7)) == ([], [])
+    assert store.out_degree(7) == 0
+    assert 7 in store
+    assert store.neighbours(6) is None
+    assert store.out_degree(6) is None
+    assert 6 not in store
+
+
+def test_neighbours_are_copies() -> None:
+    """What a caller keeps or changes is no part of the store."""
+    store = _store()
+    store.add_page(1, _ids(2, 3), bytes(2))
+    row = store.neighbours(1)
+    assert row is not None
+    row[0][:] = 9
+    assert _lists(store.neighbours(1)) == ([2, 3], [0, 0])
+
+
+def test_a_page_added_again_has_its_new_edges_only() -> None:
+    """A recrawl takes the old edges back everywhere: degrees, totals, predecessors."""
+    store = _store()
+    store.add_page(1, _ids(2, 3), bytes([0, 1]))
+    store.add_page(1, _ids(3, 4), bytes([0, 0]))
+    assert _lists(store.neighbours(1)) == ([3, 4], [0, 0])
+    assert [store.in_degree(node) for node in (1, 2, 3, 4)] == [0, 0, 1, 1]
+    assert (store.edges, store.resident_edges, len(store)) == (2, 2, 1)
+    assert store.edges_by_kind[EdgeKind.NOFOLLOW] == 0
+    assert _lists(store.predecessors(2)) == ([], [])
+    store.check()
+
+
+def test_predecessors_are_found_with_the_kind_of_their_edge() -> None:
+    """Every resident page that links to a node is its predecessor, once an edge."""
+    store = _store()
+    store.add_page(1, _ids(5, 5), bytes([0, 1]))
+    store.add_page(2, _ids(6), bytes(1))
+    store.add_page(3, _ids(4, 5), bytes([0, 4]))
+    assert _lists(store.predecessors(5)) == ([1, 1, 3], [0, 1, 4])
+    assert _lists(store.predecessors(1)) == ([], [])
+
+
+def test_counters_stay_exact_when_edges_leave() -> None:
+    """Eviction takes a page's edges out of RAM, and nothing from in-degrees and totals."""
+    store = _store(max_edges=100)
+    for node in range(1, 201):
+        store.add_page(node, _ids(1, 201), bytes([0, 3]))
+    assert store.resident_edges == 100
+    assert (store.edges, store.in_degree(1), store.in_degree(201)) == (400, 200, 200)
+    assert store.edges_by_kind[EdgeKind.CANONICAL] == 200
+    assert store.neighbours(150) is None
+    assert store.neighbours(151) is not None
+    assert store.statistics().evicted == 150
+    store.check()
+
+
+def test_in_degrees_are_kept_for_the_newest_nodes() -> None:
+    """Over `max_nodes` the oldest ids are no longer counted, and say so with None."""
+    store = _store(max_nodes=10)
+    store.add_page(1, _ids(*range(2, 9)), bytes(7))
+    store.add_page(2, _ids(5, 12), bytes(2))
+    assert store.resident_nodes == 10
+    assert [store.in_degree(node) for node in (2, 3, 5, 11, 12, 13)] == [None, 1, 2, 0, 1, None]
+    store.add_page(3, _ids(1_000_000, 5), bytes(2))
+    assert [store.in_degree(node) for node in (5, 12, 999_991, 1_000_000)] == [None, None, 0, 1]
+    store.check()
+
+
+def test_a_page_that_could_never_fit_is_counted_but_not_kept() -> None:
+    """A row above a cap evicts nothing in vain; its edges still count."""
+    store = _store(limit=20_000, max_edges=50)
+    store.add_page(1, _ids(2), bytes(1))
+    store.add_page(2, np.arange(1, 52, dtype=np.uint32), bytes(51))
+    assert (2 in store, 1 in store) == (False, True)
+    assert (store.edges, store.in_degree(2), store.statistics().refused) == (52, 2, 1)
+    huge = _store(limit=20_000)
+    huge.add_page(1, _ids(2), bytes(1))
+    huge.add_page(2, np.arange(1, 5001, dtype=np.uint32), bytes(5000))
+    assert (2 in huge, 1 in huge, huge.edges) == (False, True, 5001)
+    huge.check()
+
+
+def test_a_page_longer_than_a_slab_is_kept_whole() -> None:
+    """A row above the slab size gets a slab of its own."""
+    store = _store(limit=8 * MIB)
+    long = np.arange(1, 100_001, dtype=np.uint32)
+    store.add_page(1, _ids(2), bytes(1))
+    store.add_page(2, long, bytes(100_000))
+    store.add_page(3, _ids(1), bytes(1))
+    row = store.neighbours(2)
+    assert row is not None
+    assert np.array_equal(row[0], long)
+    assert _lists(store.neighbours(3)) == ([1], [0])
+    store.check()
+
+
+def test_the_store_stays_within_its_account_however_long_the_crawl() -> None:
+    """Every page is taken, the account is never passed, and what is resident are the newest pages."""
+    account = Account("graph", 256 << 10)
+    store = GraphStore(GraphSettings(), account)  # type: ignore[call-arg]
+    for node in range(1, 5001):
+        store.add_page(node, np.arange(node, node + 20, dtype=np.uint32), bytes(20))
+    assert account.high_water <= account.limit
+    assert account.used == store.resident_bytes > account.limit * 0.8
+    assert [node for node, _, _ in store.rows()] == list(range(5001 - len(store), 5001))
+    assert store.edges == 100_000
+    store.check()
+
+
+def test_room_taken_by_others_ends_the_growth_of_in_degrees_not_the_crawl() -> None:
+    """Where a charge for in-degrees is refused for good, the window stays as it is and slides on."""
+    account = Account("graph", 256 << 10)
+    store = GraphStore(GraphSettings(), account)  # type: ignore[call-arg]
+    store.add_page(1, _ids(2), bytes(1))
+    counted = store.resident_bytes
+    account.hold(account.limit - account.used)
+    store.add_page(2, _ids(60_000), bytes(1))
+    assert store.resident_bytes <= counted
+    assert store.in_degree(60_000) == 1
+    assert store.in_degree(2) is None
+    store.check()
+
+
+def test_an_account_of_nothing_counts_and_keeps_nothing() -> None:
+    """A graph without bytes still has exact totals."""
+    store = _store(limit=0)
+    store.add_page(1, _ids(2, 3), bytes(2))
+    assert (store.edges, store.nodes, len(store), store.resident_nodes) == (2, 3, 0, 0)
+    assert store.in_degree(2) is None
+    store.check()
+
+
+def test_pages_replaced_again_and_again_do_not_fill_the_account() -> None:
+    """Recrawling the same few pages for ever keeps the slabs small, and the others resident."""
+    store = _store(limit=1 * MIB)
+    for node in range(1, 101):
+        store.add_page(node, np.arange(1, 95, dtype=np.uint32), bytes(94))
+    for _ in range(200):
+        for node in range(1, 101, 5):
+            store.add_page(node, np.arange(2, 96, dtype=np.uint32), bytes(94))
+    assert len(store) == 100
+    assert store.statistics().evicted == 0
+    assert store.edges == 9_400
+    assert store.resident_bytes < 256 << 10
+    store.check()
+
+
+def test_a_page_replaced_many_times_before_the_next_leaves_no_trail() -> None:
+    """Rows that were replaced in the newest slab are cleared up once the slab is full, without being touched again."""
+    store = _store(limit=1 * MIB)
+    for node in range(1, 301):
+        for _ in range(30):
+            store.add_page(node, np.arange(1, 95, dtype=np.uint32), bytes(94))
+    assert len(store) == 300
+    assert store.statistics().evicted == 0
+    assert store.resident_bytes < 600 << 10
+    store.check()
+
+
+def test_scattered_recrawls_leave_at_most_half_of_a_slab_dead() -> None:
+    """Each sealed slab keeps at least as many edges that count as replaced ones: the worst case of lazy deletion."""
+    store = _store(limit=8 * MIB)
+    random = np.random.default_rng(5)
+    for node in range(1, 2001):
+        store.add_page(node, random.integers(1, 2001, 50, dtype=np.uint32), bytes(50))
+    for node in random.integers(1, 2001, 6000).tolist():
+        store.add_page(node, random.integers(1, 2001, 50, dtype=np.uint32), bytes(50))
+    assert len(store) == 2000
+    assert store.resident_bytes < 2 * store.resident_edges * 6 + 256 * 1024
+    store.check()
+
+
+def test_a_small_crawl_takes_little() -> None:
+    """A hundred pages of 20 links stay below 100 KiB in an account of 64 MiB."""
+    store = _store(limit=64 * MIB)
+    for node in range(1, 101):
+        store.add_page(node, np.arange(node, node + 20, dtype=np.uint32), bytes(20))
+    assert store.resident_bytes < 100 << 10
+
+
+def test_an_edge_takes_at_most_eight_bytes_with_its_nodes() -> None:
+    """At 20 links a page and as many nodes as pages, all that is charged is below 8 bytes an edge."""
+    store = _store(limit=64 * MIB)
+    for node in range(1, 20_001):
+        store.add_page(node, np.arange(node, node + 20, dtype=np.uint32) % 20_000 + 1, bytes(20))
+    assert store.resident_bytes / store.resident_edges <= 8.0
+
+
+def test_a_resumed_graph_has_the_totals_of_the_disk() -> None:
+    """With all edges loaded, in-degrees are known; with some, only for nodes that are discovered afterwards."""
+    whole, part = _store(), _store()
+    for store in (whole, part):
+        store.add_page(1, _ids(2, 3), bytes(2))
+    whole.restore_totals(edges=2, nodes=4)
+    part.restore_totals(edges=10, nodes=4)
+    assert (whole.edges, whole.nodes, whole.in_degree(2), whole.in_degree(4)) == (2, 4, 1, 0)
+    assert (part.edges, part.nodes, part.in_degree(2), part.in_degree(4)) == (10, 4, None, None)
+    part.add_page(2, _ids(3, 5), bytes(2))
+    assert (part.in_degree(3), part.in_degree(5), part.edges) == (None, 1, 12)
+    part.check()
+
+
+def test_what_a_resume_need_load_is_what_the_store_can_hold() -> None:
+    """`edge_capacity` follows the account, or the user's cap where that is lower."""
+    assert _store(limit=64 * MIB).edge_capacity == 8 * MIB
+    assert _store(limit=64 * MIB, max_edges=1000).edge_capacity == 1000
+
+
+def test_the_version_moves_with_every_change() -> None:
+    """Adding, evicting and restoring move the version; asking does not."""
+    store = _store()
+    versions = [store.version]
+    store.add_page(1, _ids(2), bytes(1))
+    versions.append(store.version)
+    store.neighbours(1)
+    assert store.version == versions[-1]
+    store.evict(1)
+    versions.append(store.version)
+    assert versions == sorted(set(versions))
+
+
+@pytest.mark.parametrize(("node", "targets", "kinds"), [(0, b"", b""), (1, b"\1\0\0\0", b"")])
+def test_impossible_pages_are_bugs(node: int, targets: bytes, kinds: bytes) -> None:
+    """A node without an id, and targets without kinds, never come from weaver itself."""
+    with pytest.raises(AssertionError):
+        _store().add_page(node, targets, kinds)

@@ -1,0 +1,116 @@
+"""InDegrees: how many edges lead to each node, exact for the newest ids, in 4 bytes an id."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from weaver.graph.slab import Targets
+from weaver.memory.budget import Account
+from weaver.memory.reserve import reserved_zeros
+
+COUNTER_BYTES = 4
+# One step of growth: 64 KiB, or a sixteenth of a small column.
+STEP_IDS = 16_384
+_ONE = np.uint32(1)
+
+
+class InDegrees:
+    """A ring of counters over a window of ids that slides as ids are discovered; the oldest ids fall out of it.
+
+    A counter begins at zero when its id enters the window and sees every edge from then on, whatever becomes of the
+    edges in RAM: exact by construction. Invariants: `first` is the smallest id counted, `last` the largest known;
+    `last - first < capacity`; counters outside the window hold nothing. `add` and `subtract` are O(edges) in numpy,
+    `advance` O(new ids).
+    """
+
+    def __init__(self, capacity: int, account: Account) -> None:
+        self.capacity = capacity
+        self.first = 1
+        self.last = 0
+        self._account = account
+        self._step = min(STEP_IDS, max(1, capacity // 16))
+        self._charged_ids = 0
+        self._ring: NDArray[np.uint32] = reserved_zeros(capacity, np.uint32)
+
+    def __repr__(self) -> str:
+        return f"InDegrees({self.first}..{self.last}, {len(self)} of {self.capacity})"
+
+    def __len__(self) -> int:
+        return self.last - self.first + 1
+
+    @property
+    def bytes(self) -> int:
+        """What the counters are charged at; grows with the ids, never shrinks."""
+        return self._charged_ids * COUNTER_BYTES
+
+    def needed_bytes(self, last: int) -> int:
+        """What `advance(last)` would charge."""
+        return max(0, self._ids_for(last) - self._charged_ids) * COUNTER_BYTES
+
+    def advance(self, last: int) -> None:
+        """Ids up to `last` are known now, and counted from now on; the oldest ones leave a full ring."""
+        if last <= self.last:
+            return
+        growth = self.needed_bytes(last)
+        if growth:
+            self._account.charge(growth)
+            self._charged_ids += growth // COUNTER_BYTES
+        self._clear(max(self.last + 1, last - self.capacity + 1), last)
+        self.last = last
+        self.first = max(self.first, last - self.capacity + 1)
+
+    def settle(self) -> None:
+        """Stay at the present size: the account has no room for more, and never wrapped so far."""
+        assert self.last < max(1, self._charged_ids), self
+        self.capacity = self._charged_ids
+
+    def forget(self) -> None:
+        """Count only ids that are discovered from now on: of the known ones, edges are missing."""
+        self.first = self.last + 1
+
+    def add(self, targets: Targets) -> None:
+        """Count one more edge to each target, as often as it is given."""
+        slots = self._slots(targets)
+        np.add.at(self._ring, slots, _ONE)
+
+    def subtract(self, targets: Targets) -> None:
+        """Count one edge less to each target, all of which were added."""
+        slots = self._slots(targets)
+        np.subtract.at(self._ring, slots, _ONE)
+
+    def of(self, node: int) -> int | None:
+        """Edges that lead to the node; None for an id outside the window."""
+        if not self.first <= node <= self.last:
+            return None
+        return int(self._ring[node % self.capacity])
+
+    def check(self) -> None:
+        """Assert the invariants; O(capacity)."""
+        assert self.first >= 1, self
+        assert 0 <= len(self) <= max(self.capacity, 0), self
+        outside = np.ones(len(self._ring), np.bool_)
+        if len(self):
+            outside[np.arange(self.first, self.last + 1) % self.capacity] = False
+        lost = self._ring[outside]
+        assert not lost.any() or self.first > 1, f"{self!r}: counts outside the window"
+
+    def _ids_for(self, last: int) -> int:
+        return min(self.capacity, (last // self._step + 1) * self._step)
+
+    def _slots(self, targets: Targets) -> Targets:
+        """Where the counted ones among the targets are; the modulo is saved until the ring is full."""
+        if self.first > 1:
+            targets = targets[targets >= self.first]
+        return targets if self.last < self.capacity else targets % np.uint32(self.capacity)
+
+    def _clear(self, start: int, end: int) -> None:
+        """Zero the counters of ids start..end (fewer than the ring has), which held older ids before."""
+        if end < self.capacity or start > end:
+            return
+        low, high = start % self.capacity, end % self.capacity
+        if low <= high:
+            self._ring[low : high + 1] = 0
+        else:
+            self._ring[low:] = 0
+            self._ring[: high + 1] = 0

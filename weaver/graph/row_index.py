@@ -1,0 +1,82 @@
+"""RowIndex: where a node's row of edges is, for any subset of dense ids, in 4 bytes an id."""
+
+from __future__ import annotations
+
+from array import array
+
+from weaver.memory.budget import Account
+
+CHUNK_IDS = 512
+# The array's own bytes, its header, the chunk's object and dict slot (measured with tracemalloc).
+CHUNK_BYTES = CHUNK_IDS * 4 + 320
+_ZEROS = bytes(CHUNK_IDS * 4)
+
+
+class _Chunk:
+    __slots__ = ("locators", "used")
+
+    def __init__(self) -> None:
+        self.locators = array("I", _ZEROS)
+        self.used = 0
+
+
+class RowIndex:
+    """Node id to a non-zero 32-bit locator; 0 means that the node has no row in RAM.
+
+    A chunk of 512 consecutive ids is there while one of them has a locator, so the index follows the rows wherever
+    the crawl goes in the id space, and needs no eviction of its own. The owner makes room in the account
+    first (`needed_bytes`). Invariants: `len` is the number of locators; no chunk is empty. All calls are O(1).
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._chunks: dict[int, _Chunk] = {}
+        self._count = 0
+
+    def __repr__(self) -> str:
+        return f"RowIndex({self._count} rows in {len(self._chunks)} chunks)"
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def bytes(self) -> int:
+        """What all chunks are charged at."""
+        return len(self._chunks) * CHUNK_BYTES
+
+    def needed_bytes(self, node: int) -> int:
+        """What a locator for this node would charge."""
+        return 0 if node // CHUNK_IDS in self._chunks else CHUNK_BYTES
+
+    def get(self, node: int) -> int:
+        """The node's locator, or 0."""
+        chunk = self._chunks.get(node // CHUNK_IDS)
+        return chunk.locators[node % CHUNK_IDS] if chunk is not None else 0
+
+    def put(self, node: int, locator: int) -> None:
+        """Set the locator (not 0) of a node that has none."""
+        chunk = self._chunks.get(node // CHUNK_IDS)
+        if chunk is None:
+            self._account.charge(CHUNK_BYTES)
+            chunk = self._chunks[node // CHUNK_IDS] = _Chunk()
+        assert locator, f"node {node}: 0 is no locator"
+        assert not chunk.locators[node % CHUNK_IDS], f"node {node} has a locator already"
+        chunk.locators[node % CHUNK_IDS] = locator
+        chunk.used += 1
+        self._count += 1
+
+    def remove(self, node: int) -> None:
+        """Forget the locator of a node that has one; the last of a chunk gives its bytes back."""
+        chunk = self._chunks[node // CHUNK_IDS]
+        chunk.locators[node % CHUNK_IDS] = 0
+        chunk.used -= 1
+        self._count -= 1
+        if not chunk.used:
+            del self._chunks[node // CHUNK_IDS]
+            self._account.release(CHUNK_BYTES)
+
+    def check(self) -> None:
+        """Assert the invariants; O(ids of all chunks)."""
+        for chunk in self._chunks.values():
+            assert chunk.used == sum(1 for locator in chunk.locators if locator) > 0, self
+        assert self._count == sum(chunk.used for chunk in self._chunks.values()), self
