@@ -33,10 +33,11 @@ def is_overload(fetched: Fetched) -> bool:
 def is_trouble(fetched: Fetched) -> bool:
     """Whether the answer counts as a failure in a row: 429, any 5xx, or no answer where another try may get one.
 
-    A failure that no try can mend (a refused address, a bad certificate) says nothing of the host's load.
+    A failure that no try can mend (a refused address, a bad certificate) says nothing of the host's load, nor does a
+    kept connection that the host had closed.
     """
     if isinstance(fetched, Failure):
-        return fetched.is_retryable
+        return fetched.is_retryable and fetched.reason != "stale_connection"
     return fetched.status in _OVERLOADED or fetched.status >= 500
 
 

@@ -1,0 +1,108 @@
+"""One connection of aiohttp's, watched: each byte is counted by the request that asked for it, others are refused."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from typing import Any
+
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import HttpProcessingError
+
+from weaver.fetch.wire import WireMeter
+
+# The meter of the request that the current task makes: how a pooled connection learns whose bytes it reads.
+current_meter: ContextVar[WireMeter | None] = ContextVar("weaver-fetch-meter", default=None)
+
+
+class Pool:
+    """Counts connections, and says when an idle one should not be kept: sockets are a bounded good too."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.current = self.peak = self.made = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.current > self.capacity
+
+    def opened(self) -> None:
+        self.made += 1
+        self.current += 1
+        self.peak = max(self.peak, self.current)
+
+    def closed(self) -> None:
+        self.current -= 1
+
+
+class WatchedConnection(ResponseHandler):
+    """aiohttp's protocol of one connection, with each byte that comes in counted by the request that asked for it.
+
+    It also closes what a desynchronised or meddling server tries: bytes that nobody asked for.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool) -> None:
+        super().__init__(loop)
+        self._pool = pool
+        self._meter: WireMeter | None = None
+        self._requests = 0
+        self._answers = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._pool.opened()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        self._pool.closed()
+
+    @property
+    def should_close(self) -> bool:
+        return super().should_close or self._answers > 1 or self._pool.is_full
+
+    def set_response_params(self, **params: Any) -> None:
+        """A request begins on this connection."""
+        self._meter = current_meter.get()
+        self._requests += 1
+        self._answers = 0
+        if self._meter is not None:
+            self._meter.is_reused = self._requests > 1
+        super().set_response_params(**params)
+
+    def data_received(self, data: bytes) -> None:
+        meter, payload = self._meter, self._payload
+        if data and self._answers and payload is not None and payload.is_eof():
+            # The answer is complete: what follows would be taken for the next request's.
+            self._cut()
+            return
+        super().data_received(data)
+        if meter is not None:
+            body_bytes = self._payload.total_bytes if self._payload is not None else 0
+            if meter.receive(len(data), body_bytes, self._loop.time()):
+                self._cut()
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """A message's head was parsed: 1xx are counted and dropped, a second answer to one request ends it all."""
+        message = data[0]
+        if 100 <= message.code < 200 and message.code != 101:
+            if self._meter is not None and self._meter.interim():
+                self._cut()
+            return
+        self._answers += 1
+        if self._answers > 1:
+            self._cut()
+            return
+        if self._meter is not None:
+            self._meter.headers(message.raw_headers)
+        super().feed_data(data, size)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        """aiohttp tells nobody who reads a body that its framing broke: the reader would wait for its deadline."""
+        super().set_exception(exc, *(() if exc_cause is None else (exc_cause,)))
+        payload = self._payload
+        if isinstance(exc, HttpProcessingError) and payload is not None and not payload.is_eof():
+            payload.set_exception(exc)
+
+    def _cut(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()

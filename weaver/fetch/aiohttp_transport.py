@@ -1,0 +1,236 @@
+"""HTTP over aiohttp: one GET, guarded and bounded, that ends in a Response or a Failure.
+
+aiohttp's redirects, cookies, decompression, retries, proxies and DNS cache are off: weaver has its own rules for each.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from weaver.base.clock import Clock
+from weaver.base.page import Failure, Fetched, Response
+from weaver.base.settings import FetchSettings
+from weaver.fetch.address_guard import AddressGuard
+from weaver.fetch.aiohttp_connection import Pool, WatchedConnection, current_meter
+from weaver.fetch.aiohttp_errors import AddressRefusedError, Border, neutral
+from weaver.fetch.cookies import CookieShelf
+from weaver.fetch.decode import Body, body_for
+from weaver.fetch.reasons import failure
+from weaver.fetch.resolver import CachingResolver, Lookup
+from weaver.fetch.transport import TransportStatistics
+from weaver.fetch.wire import RATE_WINDOW_S, WireLimits, WireMeter
+
+MAX_HEADER_LINES = 1_000
+REDIRECT_BODY_BYTES = 64 << 10  # nobody reads a redirect's body; more than this is not waited for
+READ_BUFFER_BYTES = 64 << 10  # aiohttp stops reading at twice this until the body's reader catches up
+KEEP_ALIVE_S = 15.0  # servers close idle connections after 5 to 75 s
+_IDLE_PER_REQUEST = 2  # kept-alive connections for each request that may be under way
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_SENDABLE = re.compile(r"[\x21-\x7e]+")
+_BROKEN_OFF = (aiohttp.ClientError, OSError)
+
+
+class _Resolver(AbstractResolver):
+    """CachingResolver in aiohttp's words."""
+
+    def __init__(self, names: CachingResolver) -> None:
+        self._names = names
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=family, proto=0, flags=socket.AI_NUMERICHOST)
+            for address in await self._names.resolve(host)
+        ]
+
+    async def close(self) -> None:
+        await self._names.close()
+
+
+@dataclass(slots=True)
+class _Request:
+    url: str
+    headers: Mapping[str, str]
+    max_body_bytes: int
+    started_at: float
+
+
+class AiohttpTransport:
+    """The Transport of real crawls. Connections are opened on first use, inside the running loop."""
+
+    def __init__(
+        self,
+        settings: FetchSettings,
+        concurrency: int,
+        clock: Clock,
+        *,
+        lookup: Lookup | None = None,
+        tls: ssl.SSLContext | None = None,
+        rate_window_s: float = RATE_WINDOW_S,
+    ) -> None:
+        self._settings = settings
+        self._concurrency = concurrency
+        self._clock = clock
+        self._guard = AddressGuard(allow_private=settings.allow_private, allow_networks=settings.allow_networks)
+        self._names = CachingResolver(
+            self._guard, clock, capacity=settings.dns_entries, ttl_s=settings.dns_ttl, lookup=lookup
+        )
+        self._tls: ssl.SSLContext | bool = tls if tls is not None else settings.verify_tls
+        self._limits = WireLimits(settings.max_header, settings.min_rate, rate_window_s)
+        self._pool = Pool(concurrency * (1 + _IDLE_PER_REQUEST))
+        self._cookies = CookieShelf(clock) if settings.cookies else None
+        self._session: aiohttp.ClientSession | None = None
+        self._fresh_session: aiohttp.ClientSession | None = None
+        self._stale_losses = 0
+
+    def __repr__(self) -> str:
+        return f"AiohttpTransport(open={self._pool.current}/{self._pool.capacity}, {self._names!r})"
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+    ) -> Fetched:
+        session = self._session_for(is_fresh=is_fresh)
+        return await self._attempt(session, _Request(url, headers, max_body_bytes, self._clock.monotonic()))
+
+    def _session_for(self, *, is_fresh: bool) -> aiohttp.ClientSession:
+        if is_fresh:
+            self._fresh_session = self._fresh_session or self._open_session(is_keeping=False)
+            return self._fresh_session
+        self._session = self._session or self._open_session(is_keeping=True)
+        return self._session
+
+    async def close(self) -> None:
+        for session in (self._session, self._fresh_session):
+            if session is not None:
+                await session.close()
+        await self._names.close()
+
+    def statistics(self) -> TransportStatistics:
+        pool = self._pool
+        return TransportStatistics(pool.current, pool.peak, pool.made, self._stale_losses, self._names.statistics())
+
+    async def _attempt(self, session: aiohttp.ClientSession, request: _Request) -> Fetched:
+        """One request, sent once: the server may have seen what got no answer, so a second try is politeness's."""
+        meter = WireMeter(self._limits)
+        current_meter.set(meter)
+        border = Border(meter)
+        with border:
+            target = _target(request.url)
+            if isinstance(target, Failure):
+                return target
+            headers = self._with_cookies(target, request.headers)
+            response = await session.get(target, headers=headers, allow_redirects=False)
+            try:
+                return await self._received(response, request, meter)
+            except BaseException:
+                response.close()
+                raise
+        if border.reason == "disconnected" and meter.is_stale_loss:
+            self._stale_losses += 1
+            return self._failed(request, "stale_connection")
+        return self._failed(request, border.reason, border.detail)
+
+    async def _received(self, response: aiohttp.ClientResponse, request: _Request, meter: WireMeter) -> Fetched:
+        headers = {
+            name.lower(): value if value.isprintable() else neutral(value) for name, value in response.headers.items()
+        }
+        if self._cookies is not None:
+            lines = response.headers.getall("Set-Cookie", ())
+            self._cookies.keep(*_cookie_place(response.url), lines, is_secure=response.url.scheme == "https")
+        is_redirect = response.status in _REDIRECTS and "location" in headers
+        cap_bytes = min(request.max_body_bytes, REDIRECT_BODY_BYTES) if is_redirect else request.max_body_bytes
+        codings = response.headers.getall("Content-Encoding", ())
+        body = body_for(codings, cap_bytes, self._settings.max_ratio)
+        content = await _filled(response, body)
+        is_foreign = response.status == 101 or (response.version or (0,))[0] != 1
+        reason = "protocol" if is_foreign else meter.violation
+        if reason:
+            response.close()
+            return self._failed(request, reason)
+        truncated_by = "redirect_cap" if is_redirect and body.truncated_by == "max_body" else body.truncated_by
+        elapsed_s = self._clock.monotonic() - request.started_at
+        return Response(request.url, response.status, headers, content, meter.received_bytes, elapsed_s, truncated_by)
+
+    def _failed(self, request: _Request, reason: str, detail: str = "") -> Failure:
+        return failure(request.url, reason, detail, self._clock.monotonic() - request.started_at)
+
+    def _with_cookies(self, target: URL, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if self._cookies is None:
+            return headers
+        cookie = self._cookies.header_for(*_cookie_place(target), is_secure=target.scheme == "https")
+        return {**headers, "Cookie": cookie} if cookie else headers
+
+    def _open_session(self, *, is_keeping: bool) -> aiohttp.ClientSession:
+        """A session whose every part that acts on its own is off; the second one keeps no connection."""
+        connector = aiohttp.TCPConnector(
+            limit=self._concurrency,
+            ssl=self._tls,
+            use_dns_cache=False,
+            resolver=_Resolver(self._names),
+            socket_factory=self._guarded_socket,
+            force_close=not is_keeping,
+            keepalive_timeout=KEEP_ALIVE_S if is_keeping else None,
+        )
+        # aiohttp has no public way to watch a connection; tests/loopback would notice if this one were gone.
+        connector._factory = partial(WatchedConnection, asyncio.get_running_loop(), self._pool)  # type: ignore[assignment]
+        session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_timeout),
+            read_bufsize=READ_BUFFER_BYTES,
+            max_line_size=self._settings.max_header,
+            max_field_size=self._settings.max_header,
+            max_headers=MAX_HEADER_LINES,
+        )
+        # Its own retry would ask a host twice without the politeness of a second task.
+        session._retry_connection = False
+        return session
+
+    def _guarded_socket(self, address_info: aiohttp.AddrInfoType) -> socket.socket:
+        """The one place that sees every address just before the connection: what it refuses gets no packet."""
+        family, kind, protocol, _, address = address_info
+        if not self._guard.allows(str(address[0])):
+            raise AddressRefusedError
+        return socket.socket(family, kind, protocol)
+
+
+def _cookie_place(target: URL) -> tuple[str, str]:
+    return target.raw_host or "", target.raw_path
+
+
+def _target(url: str) -> URL | Failure:
+    """The URL as it is sent, byte for byte; a Failure for one that must not be."""
+    if _SENDABLE.fullmatch(url) is None:
+        return failure(url, "invalid_url")
+    target = URL(url, encoded=True)
+    if target.raw_user is not None or target.raw_password is not None:
+        return failure(url, "userinfo")
+    return target if target.scheme in {"http", "https"} else failure(url, "scheme")
+
+
+async def _filled(response: aiohttp.ClientResponse, body: Body) -> bytes:
+    """Read the response into `body` until one of them ends; the connection is closed unless it can be used again."""
+    content = response.content
+    try:
+        while part := await content.readany():
+            body.feed(part)
+            if body.truncated_by:
+                response.close()
+                break
+    except _BROKEN_OFF:
+        response.close()
+        return body.close(is_whole=False)
+    return body.close(is_whole=True)

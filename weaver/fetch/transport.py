@@ -1,0 +1,102 @@
+"""The seam between weaver and HTTP: what a transport does, and a scripted one that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from weaver.base.page import Fetched, Response
+from weaver.memory.bounded import StoreStatistics
+
+_NO_NAMES = StoreStatistics("dns", 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TransportStatistics:
+    """A transport's connections and look-ups: current values, peaks, and totals since it was opened."""
+
+    open_connections: int = 0
+    peak_connections: int = 0
+    connections_made: int = 0
+    stale_losses: int = 0
+    dns: StoreStatistics = _NO_NAMES
+
+
+class Transport(Protocol):
+    """Makes one GET request at a time per call; never follows a redirect, never raises for what a server does."""
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+    ) -> Fetched:
+        """The response's head and at most `max_body_bytes` of its decoded body, or why there is none.
+
+        With `is_fresh` it goes over a connection of its own: what failed once is not tried on a kept one.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections; what is under way ends in a Failure."""
+        ...
+
+    def statistics(self) -> TransportStatistics:
+        """Where it stands."""
+        ...
+
+
+Answer = Fetched | Callable[[str, Mapping[str, str]], Fetched]
+
+
+@dataclass(frozen=True, slots=True)
+class SentRequest:
+    """A request as a ScriptedTransport saw it."""
+
+    url: str
+    headers: dict[str, str]
+    is_fresh: bool = False
+
+
+@dataclass(slots=True)
+class ScriptedTransport:
+    """A transport for tests: answers from a table of URLs; a URL that is not there is a 404.
+
+    A list is answered from front to back, its last entry again and again; a callable is asked each time.
+    """
+
+    answers: Mapping[str, Answer | list[Answer]] = field(default_factory=dict)
+    requests: list[SentRequest] = field(default_factory=list)
+    is_closed: bool = False
+    _turns: dict[str, int] = field(default_factory=dict)
+
+    async def get(
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+    ) -> Fetched:
+        self.requests.append(SentRequest(url, dict(headers), is_fresh))
+        answer = self._next_answer(url)
+        fetched = answer(url, headers) if callable(answer) else answer
+        return _capped(fetched, max_body_bytes)
+
+    async def close(self) -> None:
+        self.is_closed = True
+
+    def statistics(self) -> TransportStatistics:
+        return TransportStatistics()
+
+    def _next_answer(self, url: str) -> Answer:
+        scripted = self.answers.get(url)
+        if scripted is None:
+            return Response(url, 404, {}, b"", 0, 0.0)
+        if not isinstance(scripted, list):
+            return scripted
+        turn = self._turns.get(url, 0)
+        self._turns[url] = turn + 1
+        return scripted[min(turn, len(scripted) - 1)]
+
+
+def _capped(fetched: Fetched, max_body_bytes: int) -> Fetched:
+    if not isinstance(fetched, Response) or len(fetched.body) <= max_body_bytes:
+        return fetched
+    body = fetched.body[:max_body_bytes]
+    return Response(
+        fetched.url, fetched.status, fetched.headers, body, fetched.wire_bytes, fetched.elapsed_s, "max_body"
+    )
