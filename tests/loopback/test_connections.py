@@ -258,3 +258,12 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1/")
     async with HostileServer({"/": (OK,)}) as server, fetching() as fetcher:
         assert (await response_to(fetcher, server.url())).body == b"hi"
+
+
+async def test_lists_in_several_header_lines_are_whole() -> None:
+    """Link and X-Robots-Tag may come in several lines: no line of them is lost."""
+    lines = [("X-Robots-Tag", "noindex"), ("X-Robots-Tag", "nofollow"), ("Link", "<a>; rel=x"), ("Link", "<b>; rel=y")]
+    async with HostileServer({"*": (answer(b"x", headers=lines),)}) as server, fetching() as fetcher:
+        headers = (await response_to(fetcher, server.url())).headers
+        assert headers["x-robots-tag"] == "noindex, nofollow"
+        assert headers["link"] == "<a>; rel=x, <b>; rel=y"

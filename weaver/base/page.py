@@ -58,7 +58,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What a server answered: one hop, never followed. `headers` has lower-case names, the last value of each.
+    """What a server answered: one hop, never followed. `headers` has lower-case names with the last value of
+    each, and all values of Link and X-Robots-Tag, joined by commas.
 
     `body` is decoded from its content coding and capped; `is_truncated` says that the body ended before the
     server's own word for its length, or at weaver's cap (`truncated_by` says which). Times are clock seconds.
@@ -111,7 +112,7 @@ class Parsed:
     whitespace, in document order with repeats, not yet resolved. `nofollow_hrefs` are those whose `rel` says
     nofollow, ugc or sponsored. `canonical` and `refresh` are raw too. `text` is the visible text (white space
     runs as found), for hashing. `is_html` is False for bodies that are hashed without parsing. `note` names
-    what was odd (`too_deep`, `links_capped`), or is empty.
+    what was odd (`deep_nesting`, `links_capped`), or is empty.
     """
 
     base_url: str

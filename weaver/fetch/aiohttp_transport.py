@@ -35,6 +35,8 @@ REDIRECT_BODY_BYTES = 64 << 10  # nobody reads a redirect's body; more than this
 READ_BUFFER_BYTES = 64 << 10  # aiohttp stops reading at twice this until the body's reader catches up
 KEEP_ALIVE_S = 15.0  # servers close idle connections after 5 to 75 s
 _IDLE_PER_REQUEST = 2  # kept-alive connections for each request that may be under way
+# Headers that are lists, which servers may send in several lines (RFC 9110, 5.3).
+_LISTS = ("link", "x-robots-tag")
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SENDABLE = re.compile(r"[\x21-\x7e]+")
 _BROKEN_OFF = (aiohttp.ClientError, OSError)
@@ -145,6 +147,9 @@ class AiohttpTransport:
         headers = {
             name.lower(): value if value.isprintable() else neutral(value) for name, value in response.headers.items()
         }
+        for name in _LISTS:
+            if name in headers:
+                headers[name] = ", ".join(neutral(line) for line in response.headers.getall(name))
         if self._cookies is not None:
             lines = response.headers.getall("Set-Cookie", ())
             self._cookies.keep(*_cookie_place(response.url), lines, is_secure=response.url.scheme == "https")
