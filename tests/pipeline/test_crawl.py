@@ -194,6 +194,20 @@ async def test_a_resumed_crawl_fetches_only_the_rest(tmp_path: Path) -> None:
         assert receipts[-1]["counts"]["pages"][name] == whole_receipts[-1]["counts"]["pages"][name]
 
 
+async def test_a_resume_with_wider_limits_goes_on_where_the_old_ones_ended(tmp_path: Path) -> None:
+    """Raising the depth, or following nofollow links, queues what was refused for it; nothing is fetched twice."""
+    pages = {f"/{n}": html(str(n), f"/{n + 1}") for n in range(8)}
+    pages["/0"] = b'<a href="/1">1</a><a rel="nofollow" href="/hidden">h</a>'
+    pages["/hidden"] = html("hidden")
+    web = site(pages)
+    found = await crawl_all(web, tmp_path / "c", settings_for(f"{SITE}/0", crawl__max_depth=2))
+    assert sorted(found) == ["/0", "/1", "/2"]
+    wider = settings_for(f"{SITE}/0", crawl__max_depth=5, crawl__nofollow="follow")
+    again = site(pages)
+    found = await crawl_all(again, tmp_path / "c", wider, resume=True)
+    assert sorted(found) == ["/3", "/4", "/5", "/hidden"]
+
+
 async def test_leaving_the_loop_drains_and_keeps_what_was_done(tmp_path: Path) -> None:
     """A listener that breaks off leaves a directory that resumes to the same end."""
     pages = {"/": html("", *(f"/{n}" for n in range(30)))} | {f"/{n}": html(str(n)) for n in range(30)}

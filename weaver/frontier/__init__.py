@@ -5,13 +5,14 @@ from weaver.frontier.frontier import ColdQueue, Frontier, Lease
 from weaver.frontier.host_ids import HostIds
 from weaver.frontier.href_cache import HrefCache
 from weaver.frontier.refused import Refused
-from weaver.frontier.scope import DUPLICATE_LINKS, NOFOLLOW, PROMOTABLE, Scope
+from weaver.frontier.scope import DUPLICATE_LINKS, NOFOLLOW, PROMOTABLE, TOO_DEEP, Scope
 from weaver.frontier.seen import Seen
 
 __all__ = [
     "DUPLICATE_LINKS",
     "NOFOLLOW",
     "PROMOTABLE",
+    "TOO_DEEP",
     "ColdQueue",
     "Discovered",
     "Discovery",

@@ -146,14 +146,21 @@ class Discovery:
     def _promote(self, ids: list[int], finding: Finding) -> None:
         for url_id in {known for known in ids if known > 0 and known in self._refused}:
             url, reason = self._refused_urls.get(url_id) or self._cold.refused_url(url_id) or ("", "")
-            if not url or self._scope.refusal(url, finding.depth):
-                continue
-            host = self._hosts.of_origin(origin_of(url))
-            if self._hosts.admit(host.id):
-                self._refused.discard(url_id)
-                self.skipped[reason] -= 1
-                self._promoted.append((url_id, finding.depth))
-                self._tasks.append(Task(url_id, url, host.id, finding.depth, finding.redirects))
+            if url:
+                self.readmit(url_id, url, reason, finding.depth, finding.redirects)
+
+    def readmit(self, url_id: int, url: str, reason: str, depth: int, redirects: int = 0) -> bool:
+        """Queue a URL that was refused for a reason that has passed; False where it still may not be fetched."""
+        if url_id not in self._refused or self._scope.refusal(url, depth):
+            return False
+        host = self._hosts.of_origin(origin_of(url))
+        if not self._hosts.admit(host.id):
+            return False
+        self._refused.discard(url_id)
+        self.skipped[reason] -= 1
+        self._promoted.append((url_id, depth))
+        self._tasks.append(Task(url_id, url, host.id, depth, redirects))
+        return True
 
     def take(self) -> Discovered:
         """What `resolve` found since the last call."""

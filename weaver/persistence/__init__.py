@@ -8,7 +8,14 @@ from weaver.persistence.events_log import EventsLog
 from weaver.persistence.lock import LockHolder
 from weaver.persistence.queued import QueuedUrl, QueueTotals, hosts_with_queue, queue_totals, queued_of_host
 from weaver.persistence.receipts import append_receipt, read_receipts
-from weaver.persistence.restoring import body_bytes, host_page_counts, newest_links, refused_ids, used_time
+from weaver.persistence.restoring import (
+    body_bytes,
+    host_page_counts,
+    newest_links,
+    refused_ids,
+    refused_urls,
+    used_time,
+)
 from weaver.persistence.runs import end_run, start_run
 from weaver.persistence.settle import settle_duplicates
 from weaver.persistence.writer import Writer
@@ -36,6 +43,7 @@ __all__ = [
     "read_meta",
     "read_receipts",
     "refused_ids",
+    "refused_urls",
     "settle_duplicates",
     "start_run",
     "used_time",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from weaver.base.record import Adjacency
 from weaver.persistence.packing import unpack_adjacency
@@ -11,6 +12,19 @@ from weaver.persistence.packing import unpack_adjacency
 # A packed row is its targets, 4 bytes each, and a header of about 10 bytes.
 _ABOUT_EDGES = "(length(packed) - 10) / 4"
 _WINDOW_ROWS = 1_000
+
+
+_ANY_DEPTH = 1 << 62
+
+
+class RefusedUrl(NamedTuple):
+    """A known URL that was not queued, and why."""
+
+    url_id: int
+    url: str
+    reason: str
+    depth: int
+    redirects: int
 
 
 def used_time(connection: sqlite3.Connection) -> tuple[float, float]:
@@ -25,10 +39,26 @@ def body_bytes(connection: sqlite3.Connection) -> int:
     return int(total)
 
 
-def refused_ids(connection: sqlite3.Connection, reason: str) -> Iterator[int]:
-    """The ids of URLs that were not queued for a reason."""
-    for (url_id,) in connection.execute("SELECT id FROM urls WHERE reason = ?", (reason,)):
+def refused_ids(connection: sqlite3.Connection, reasons: Collection[str]) -> Iterator[int]:
+    """The ids of URLs that were not queued for one of the reasons; one pass over `urls`."""
+    marks = ", ".join("?" * len(reasons))
+    for (url_id,) in connection.execute(f"SELECT id FROM urls WHERE reason IN ({marks})", tuple(reasons)):
         yield url_id
+
+
+def refused_urls(
+    connection: sqlite3.Connection, reasons: Collection[str], max_depth: int | None
+) -> Iterator[list[RefusedUrl]]:
+    """URLs that were not queued for one of the reasons, no deeper than `max_depth`, a window at a time."""
+    marks = ", ".join("?" * len(reasons))
+    last_id, deepest = 0, max_depth if max_depth is not None else _ANY_DEPTH
+    while rows := connection.execute(
+        f"SELECT id, url, reason, depth, redirects FROM urls WHERE reason IN ({marks}) AND depth <= ? AND id > ?"
+        " ORDER BY id LIMIT ?",
+        (*reasons, deepest, last_id, _WINDOW_ROWS),
+    ).fetchall():
+        last_id = rows[-1][0]
+        yield [RefusedUrl._make(row) for row in rows]
 
 
 def host_page_counts(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:

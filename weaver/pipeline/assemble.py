@@ -18,13 +18,19 @@ from weaver.frontier import Discovery, Finding, Frontier, HostIds, HrefCache, Re
 from weaver.graph import GraphStore
 from weaver.memory.budget import Budget
 from weaver.memory.table import KeyTable
-from weaver.persistence import Archive, Counts, CrawlDirectory, EventsLog, MaxIds, Writer, used_time
+from weaver.persistence import Archive, Counts, CrawlDirectory, EventsLog, MaxIds, Writer, refused_urls, used_time
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.crawl import Crawl
 from weaver.pipeline.engine import Engine
 from weaver.pipeline.journal import Journal
 from weaver.pipeline.page_run import PageRun, Stages
-from weaver.pipeline.restore import restore_counters, restore_discovery, restore_graph, restore_host_caps
+from weaver.pipeline.restore import (
+    passed_refusals,
+    restore_counters,
+    restore_discovery,
+    restore_graph,
+    restore_host_caps,
+)
 from weaver.pipeline.run_log import RunLog
 from weaver.pipeline.status import Earlier, StatusReport
 from weaver.politeness import Gate, user_agent
@@ -181,12 +187,20 @@ class _Assembly:
         await self._run_log.begin()
         for seed in self._seeds:
             stages.discovery.resolve(seed, [seed], Finding(source_id=0, depth=0))
-        found = stages.discovery.take()
+        self._queue_found()
+        wanted = self.crawl.settings.crawl
+        for rows in refused_urls(self._connection, passed_refusals(wanted), wanted.max_depth):
+            for row in rows:
+                stages.discovery.readmit(*row)
+            self._queue_found()
+
+    def _queue_found(self) -> None:
+        found = self._stages.discovery.take()
         if found.urls or found.promoted:
             self._journal.append(
                 CommitRecord(urls=found.urls, queued=found.queued, promoted=found.promoted, hosts=found.hosts)
             )
-            stages.frontier.push(found.tasks)
+            self._stages.frontier.push(found.tasks)
 
     async def close(self) -> None:
         """Drain the crawl, commit what waits, end the writer's thread, close connections and files."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from weaver.frontier import PROMOTABLE, Discovery, HostIds, Refused
+from weaver.base.settings import CrawlSettings
+from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, PROMOTABLE, TOO_DEEP, Discovery, HostIds, Refused
 from weaver.graph import GraphStore
 from weaver.persistence import Archive, Connection, Counts, body_bytes, host_page_counts, newest_links, refused_ids
 from weaver.pipeline.counters import Counters
@@ -20,9 +21,18 @@ def restore_counters(connection: Connection, counters: Counters, counts: Counts)
 def restore_discovery(connection: Connection, discovery: Discovery, refused: Refused, counts: Counts) -> None:
     """Which URLs may still be promoted, and how many were skipped for which reason."""
     discovery.skipped.update(counts.refused)
-    for reason in PROMOTABLE:
-        for url_id in refused_ids(connection, reason):
-            refused.add(url_id)
+    for url_id in refused_ids(connection, PROMOTABLE):
+        refused.add(url_id)
+
+
+def passed_refusals(settings: CrawlSettings) -> list[str]:
+    """Reasons for which URLs were not queued and that the settings of this run may no longer give."""
+    passed = [TOO_DEEP]
+    if settings.nofollow == "follow":
+        passed.append(NOFOLLOW)
+    if settings.duplicates == "always":
+        passed.append(DUPLICATE_LINKS)
+    return passed
 
 
 def restore_host_caps(connection: Connection, hosts: HostIds, pages_cap: int | None) -> None:
