@@ -258,7 +258,7 @@ RULES: tuple[tuple[str, str, Check], ...] = (
 _OTHERS = {
     "trap": "traps belong to frontier and dedupe",
     "robots": "robots rules belong to politeness",
-    "sitemap": "sitemaps come with a later issue",
+    "sitemap": "sitemaps are not read yet",
     "store": "what is stored belongs to persistence and parse",
     "redirect": "what a redirect leads to belongs to the pipeline: fetch makes one hop",
     "tls": "certificates need an authority of one's own: judged in tests/loopback/test_tls.py",

@@ -111,12 +111,13 @@ class CrawlDirectory:
         """The writer's connection, to be used by the thread that opened it; transactions are begun by hand."""
         with directory_errors(f"open {self.database_path}"):
             uri = f"{self.database_path.resolve().as_uri()}?mode=rw"
-            connection = _connect(uri)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {settings.synchronous}")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-            return connection
+            return _connect(
+                uri,
+                "PRAGMA journal_mode = WAL",
+                f"PRAGMA synchronous = {settings.synchronous}",
+                f"PRAGMA wal_autocheckpoint = {WAL_PAGES}",
+                f"PRAGMA journal_size_limit = {WAL_BYTES}",
+            )
 
     def connect_readonly(self) -> sqlite3.Connection:
         """A reader's connection: works beside a crawler and after a kill. Raises DirectoryError."""
@@ -133,9 +134,8 @@ class CrawlDirectory:
         if not self.database_path.is_file():
             raise DirectoryError(f"expected a crawl in {self.path}, found no {self.database_path.name}")
         with directory_errors(f"read {self.database_path} as a crawl"):
-            connection = _connect(_readonly_uri(self.database_path))
+            connection = _connect(_readonly_uri(self.database_path), "PRAGMA query_only = 1")
             try:
-                connection.execute("PRAGMA query_only = 1")
                 self._check_ours(connection)
             except BaseException:
                 connection.close()
@@ -181,10 +181,16 @@ def write_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
 
 
-def _connect(uri: str) -> sqlite3.Connection:
+def _connect(uri: str, *pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    connection.create_function("links_json", 1, links_json, deterministic=True)
+    try:
+        # The first statement is where SQLite looks into the file, and may find no database.
+        for pragma in (f"PRAGMA cache_size = -{CACHE_KIB}", *pragmas):
+            connection.execute(pragma)
+        connection.create_function("links_json", 1, links_json, deterministic=True)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

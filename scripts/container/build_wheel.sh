@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Build weaver's wheel from the source tree into a folder.
+# usage: build_wheel.sh FOLDER
+set -euo pipefail
+out=$(realpath -m "$1")
+cd "$(dirname "$0")/../.."
+python3 -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$out" .
+ls "$out"/weaver-*.whl

@@ -1,0 +1,47 @@
+"""The public API as a type checker sees it: mypy reads this file in `make check`; nothing runs it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import assert_type
+
+import weaver
+from weaver.base.clock import Clock, ManualClock
+from weaver.base.settings import CrawlSettings, PolitenessSettings, Settings
+
+
+async def a_crawl_is_an_async_context(settings: weaver.Settings, directory: Path) -> None:
+    """open_crawl gives a Crawl; run() gives pages one by one."""
+    async with weaver.open_crawl(settings, directory) as crawl:
+        assert_type(crawl, weaver.Crawl)
+        assert_type(crawl.run(), AsyncIterator[weaver.PageResult])
+        async for page in crawl.run():
+            assert_type(page, weaver.PageResult)
+            assert_type(page.url, str)
+            assert_type(page.status, int)
+            assert_type(page.depth, int)
+            assert_type(page.title, str)
+            assert_type(page.duplicate_of, str)
+            assert_type(page.reason, str)
+
+
+async def a_crawl_can_be_steered(directory: str, clock: Clock) -> str:
+    """The directory may be text; drain and stop are plain calls; the end has a reason."""
+    settings = Settings(crawl=CrawlSettings(seeds=("http://127.0.0.1/",)), politeness=PolitenessSettings(delay=0.0))
+    async with weaver.open_crawl(settings, directory, resume=True, clock=clock) as crawl:
+        crawl.drain()
+        crawl.stop()
+        assert_type(crawl.settings, Settings)
+        assert_type(crawl.directory, Path)
+        return await crawl.run_to_end()
+
+
+def errors_share_one_root(error: weaver.WeaverError) -> Exception:
+    """Every error of weaver is a WeaverError."""
+    return error
+
+
+def a_manual_clock_is_a_clock() -> Clock:
+    """The clock for tests fits where the machine's clock does."""
+    return ManualClock()
