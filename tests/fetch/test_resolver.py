@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections import Counter
 from collections.abc import Sequence
@@ -173,3 +174,12 @@ async def test_the_systems_names_are_asked_by_default() -> None:
         assert await resolver.resolve("127.0.0.1") == ("127.0.0.1",)
     finally:
         await resolver.close()
+
+
+async def test_a_look_up_that_this_machine_could_not_make_is_not_remembered() -> None:
+    """Out of descriptors says nothing of the name: the next request asks again."""
+    names = FakeNames(a=OSError(errno.EMFILE, "too many open files"))
+    resolver = _resolver(names, ManualClock())
+    assert await _reason(resolver, "a") == "local_limit"
+    names.answers = {"a": [PUBLIC]}
+    assert await resolver.resolve("a") == (PUBLIC,)

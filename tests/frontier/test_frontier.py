@@ -58,7 +58,6 @@ def build(
     disk: FakeDisk,
     per_host: int = 1,
     resumed: bool = False,
-    is_by_level: bool = False,
     **limits: int,
 ) -> Frontier:
     queued = sum(len(rows) for rows in disk.rows.values())
@@ -71,7 +70,6 @@ def build(
         lambda host_id: 0.0,
         is_resumed=resumed,
         queued=queued,
-        is_by_level=is_by_level,
     )
     disk.frontier = frontier
     return frontier
@@ -191,29 +189,6 @@ def test_a_resumed_frontier_finds_all_on_disk() -> None:
         disk.add(page(i, host_id=i % 7 + 1, depth=i % 3))
     frontier = build(clock, disk, resumed=True)
     assert sorted(take_all(frontier, disk, clock)) == list(range(1, 301))
-
-
-def test_a_level_is_done_before_the_next_begins() -> None:
-    """Where depths must be exact, no page of a deeper level starts while one of the level above is under way."""
-    clock, disk = ManualClock(), FakeDisk()
-    frontier = build(clock, disk, per_host=4, is_by_level=True)
-    push(frontier, disk, page(1, depth=1), page(2, depth=1), page(3, depth=2))
-    first, second = acquired(frontier), acquired(frontier)
-    assert frontier.acquire() is None
-    frontier.put_back(first, first.task, clock.monotonic())
-    again = acquired(frontier)
-    assert again.task.url_id == 1
-    frontier.release(second, clock.monotonic())
-    assert frontier.acquire() is None
-    frontier.release(again, clock.monotonic())
-    assert acquired(frontier).task.url_id == 3
-
-
-def acquired(frontier: Frontier) -> Lease:
-    lease = frontier.acquire()
-    assert lease is not None
-    frontier.started(lease, 0.0)
-    return lease
 
 
 class FrontierMachine(RuleBasedStateMachine):

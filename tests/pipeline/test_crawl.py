@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,19 @@ import pytest
 
 from tests.support.tiny_web import SITE, answer, crawl_all, html, redirect, settings_for, site
 from weaver.base.errors import DirectoryError, DirectoryLocked, PersistenceError, SeedError
-from weaver.base.page import EdgeKind, Failure, PageState
+from weaver.base.page import EdgeKind, Failure, Fetched, PageState
 from weaver.fetch import ScriptedTransport
 from weaver.persistence import Archive, CrawlDirectory, read_receipts
 from weaver.pipeline import ExitReason, open_crawl
 
 WORDS = "words that make a page long enough to be compared by its text, and not by its bytes alone. " * 4
+
+
+def stored_queue(directory: Path) -> int:
+    connection = CrawlDirectory.open_existing(directory).connect_readonly()
+    queued = Archive(connection).counts().queued
+    connection.close()
+    return queued
 
 
 def stored_edges(directory: Path) -> set[tuple[str, str, EdgeKind]]:
@@ -262,6 +270,57 @@ async def test_status_holds_what_clients_read(tmp_path: Path) -> None:
         assert account.keys() >= {"used", "limit", "high_water", "evicted"}
     assert (status["pages"]["fetched"], status["urls"]["queued"], status["graph"]["edges"]) == (2, 0, 1)
     assert status["hosts"] == 1
+
+
+@pytest.mark.slow
+async def test_a_time_limit_ends_a_crawl_whose_host_never_answers(tmp_path: Path) -> None:
+    """What is under way at the end of max_duration gets a moment, not the whole request timeout; it stays queued."""
+
+    class Silent(ScriptedTransport):
+        async def get(self, *_: object, **__: object) -> Fetched:
+            return await asyncio.get_running_loop().create_future()
+
+    settings = settings_for(crawl__max_duration=0.05, fetch__timeout=300)
+    async with asyncio.timeout(20):
+        async with open_crawl(settings, tmp_path / "c", transport=Silent()) as crawl:
+            assert await crawl.run_to_end() is ExitReason.MAX_DURATION
+    assert stored_queue(tmp_path / "c") == 1
+
+
+async def test_a_seed_s_user_name_is_kept_nowhere(tmp_path: Path) -> None:
+    """Userinfo in a seed is not sent, not stored, not told: only the canonical URL is."""
+    web = site({"/": html("x")})
+    await crawl_all(web, tmp_path / "c", settings_for("http://usr:canary-2718@a.test/#part"))
+    assert all(b"canary-2718" not in file.read_bytes() for file in (tmp_path / "c").iterdir())
+    assert all("canary-2718" not in request.url for request in web.requests)
+    with pytest.raises(SeedError) as caught:
+        async with open_crawl(settings_for("http://usr:canary-2718@:x/"), tmp_path / "d"):
+            pass
+    assert "canary-2718" not in str(caught.value)
+
+
+async def test_a_resume_with_another_scope_judges_refused_urls_anew(tmp_path: Path) -> None:
+    """Widening the scope and resuming queues what the old scope left out, seeds included."""
+    pages = {"/": html("", "/left-out", "http://b.test/"), "/left-out": html(), "http://b.test/": html("b")}
+    robots = answer("http://b.test/robots.txt", b"", 404, "text/plain")
+    pages["http://b.test/robots.txt"] = robots  # type: ignore[assignment]
+    first = await crawl_all(site(pages), tmp_path / "c", settings_for(scope__exclude=["left-out"]))
+    assert sorted(first) == ["/"]
+    second = await crawl_all(site(pages), tmp_path / "c", settings_for(scope__mode="any"), resume=True)
+    assert sorted(second) == ["/left-out", "http://b.test/"]
+
+
+async def test_the_bound_on_duplicates_holds_over_a_resume(tmp_path: Path) -> None:
+    """A crawl that was stopped and resumed follows no more duplicates of a template than one that was not."""
+    pages = {"/": html("", *(f"/copy/{n}" for n in range(30)))}
+    pages |= {f"/copy/{n}": html(WORDS) + f'<a href="/own/{n}"></a>'.encode() for n in range(30)}
+    pages |= {f"/own/{n}": html(str(n)) for n in range(30)}
+    limits = {"crawl__duplicates_per_template": 5, "crawl__concurrency": 1}
+    whole = await crawl_all(site(pages), tmp_path / "whole", settings_for(**limits))
+    found = await crawl_all(site(pages), tmp_path / "c", settings_for(crawl__max_pages=20, **limits))
+    found |= await crawl_all(site(pages), tmp_path / "c", settings_for(**limits), resume=True)
+    assert len([path for path in found if path.startswith("/own")]) == 6
+    assert found.keys() == whole.keys()
 
 
 @pytest.mark.parametrize("seed", ["ftp://a.test/", "not a url", "/path"])

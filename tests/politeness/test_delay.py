@@ -100,3 +100,4 @@ def test_trouble_is_what_a_pause_may_mend() -> None:
     assert [is_trouble(answer(status)) for status in (200, 301, 404, 429, 500, 503)] == [False] * 3 + [True] * 3
     assert is_trouble(Failure("http://h/", "timeout", is_retryable=True))
     assert not is_trouble(Failure("http://h/", "blocked_private"))
+    assert not is_trouble(Failure("http://h/", "local_limit", is_retryable=True))

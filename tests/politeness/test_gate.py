@@ -76,6 +76,19 @@ def test_robots_come_before_the_first_page() -> None:
     assert world.judge("/p?q") is Decision.ROBOTS
 
 
+def test_a_request_that_this_machine_could_not_make_says_nothing_of_the_host() -> None:
+    """Out of descriptors: robots.txt is neither known nor unreachable, and the host is not backed off from."""
+    world = World()
+    short = Failure("", "local_limit", is_retryable=True)
+    for _ in range(2 * ROBOTS_TRIES):
+        assert world.judge() is Decision.ROBOTS_FIRST
+        task = world.gate.robots_task(1, ORIGIN)
+        assert world.visit(task, short) == world.settings.delay
+        assert world.gate.robots_answered(task, short) is None
+    assert world.ask_robots(answer(404)) is None
+    assert world.judge() is Decision.ALLOW
+
+
 def test_each_decision_says_why() -> None:
     """A refusal carries the reason that is stored; the others carry none."""
     assert [decision.reason for decision in Decision] == ["", "", "robots", "opt_out", "robots_unreachable"]

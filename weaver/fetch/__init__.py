@@ -1,5 +1,6 @@
 """Fetch: one guarded, bounded GET for a task, whatever the server does."""
 
+from weaver.fetch.descriptors import affordable_concurrency
 from weaver.fetch.fetcher import Fetcher, FetchStatistics, build_fetcher
 from weaver.fetch.transport import ScriptedTransport, SentRequest, Transport, TransportStatistics
 
@@ -10,5 +11,6 @@ __all__ = [
     "SentRequest",
     "Transport",
     "TransportStatistics",
+    "affordable_concurrency",
     "build_fetcher",
 ]

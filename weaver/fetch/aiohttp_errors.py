@@ -11,10 +11,10 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from weaver.fetch.decode import DecodeError
+from weaver.fetch.descriptors import LOCAL_ERRNOS
 from weaver.fetch.resolver import ResolutionError
 from weaver.fetch.wire import WireMeter
 
-_LOCAL_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -70,11 +70,17 @@ def _reason_of(error: BaseException, meter: WireMeter) -> str:
         return own.reason
     if isinstance(own, AddressRefusedError):
         return "blocked_private"
-    if isinstance(own, OSError) and own.errno in _LOCAL_ERRNOS:
+    if isinstance(own, OSError) and (own.errno in LOCAL_ERRNOS or _is_out_of_ports(error, own)):
         return "local_limit"
     if _is_about_headers(error):
         return "header_limit"
     return next(reason for kind, reason in _REASONS if isinstance(error, kind))
+
+
+def _is_out_of_ports(error: BaseException, own: OSError) -> bool:
+    """The same error also says that the machine has no IPv6 at all, which no waiting mends: only IPv4 counts."""
+    is_ipv6 = isinstance(error, aiohttp.ClientConnectorError) and ":" in (error.host or "")
+    return own.errno == errno.EADDRNOTAVAIL and not is_ipv6
 
 
 def _is_about_headers(error: BaseException) -> bool:

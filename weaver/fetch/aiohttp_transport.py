@@ -6,6 +6,8 @@ aiohttp's redirects, cookies, decompression, retries, proxies and DNS cache are 
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import re
 import socket
 import ssl
@@ -25,6 +27,7 @@ from weaver.fetch.aiohttp_connection import Pool, WatchedConnection, current_met
 from weaver.fetch.aiohttp_errors import AddressRefusedError, Border, neutral
 from weaver.fetch.cookies import CookieShelf
 from weaver.fetch.decode import Body, body_for
+from weaver.fetch.descriptors import affordable_connections, is_last_of_reserve
 from weaver.fetch.reasons import failure
 from weaver.fetch.resolver import CachingResolver, Lookup
 from weaver.fetch.transport import TransportStatistics
@@ -34,6 +37,8 @@ MAX_HEADER_LINES = 1_000
 REDIRECT_BODY_BYTES = 64 << 10  # nobody reads a redirect's body; more than this is not waited for
 READ_BUFFER_BYTES = 64 << 10  # aiohttp stops reading at twice this until the body's reader catches up
 KEEP_ALIVE_S = 15.0  # servers close idle connections after 5 to 75 s
+# Connections that are closing get the time for it, and a crawl does not run through all its hosts in one such spell.
+LOCAL_LIMIT_WAIT_S = 0.1
 _IDLE_PER_REQUEST = 2  # kept-alive connections for each request that may be under way
 # Headers that are lists, which servers may send in several lines (RFC 9110, 5.3).
 _LISTS = ("link", "x-robots-tag")
@@ -90,7 +95,7 @@ class AiohttpTransport:
         )
         self._tls: ssl.SSLContext | bool = tls if tls is not None else settings.verify_tls
         self._limits = WireLimits(settings.max_header, settings.min_rate, rate_window_s)
-        self._pool = Pool(concurrency * (1 + _IDLE_PER_REQUEST))
+        self._pool = Pool(affordable_connections(concurrency * (1 + _IDLE_PER_REQUEST), concurrency))
         self._cookies = CookieShelf(clock) if settings.cookies else None
         self._session: aiohttp.ClientSession | None = None
         self._fresh_session: aiohttp.ClientSession | None = None
@@ -141,6 +146,8 @@ class AiohttpTransport:
         if border.reason == "disconnected" and meter.is_stale_loss:
             self._stale_losses += 1
             return self._failed(request, "stale_connection")
+        if border.reason == "local_limit":
+            await asyncio.sleep(LOCAL_LIMIT_WAIT_S)
         return self._failed(request, border.reason, border.detail)
 
     async def _received(self, response: aiohttp.ClientResponse, request: _Request, meter: WireMeter) -> Fetched:
@@ -209,7 +216,11 @@ class AiohttpTransport:
         family, kind, protocol, _, address = address_info
         if not self._guard.allows(str(address[0])):
             raise AddressRefusedError
-        return socket.socket(family, kind, protocol)
+        opened = socket.socket(family, kind, protocol)
+        if is_last_of_reserve(opened.fileno()):
+            opened.close()
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return opened
 
 
 def _cookie_place(target: URL) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from weaver.base.url import origin_of
 from weaver.fetch.aiohttp_transport import AiohttpTransport
 from weaver.fetch.deadlines import Deadlines
 from weaver.fetch.decode import ACCEPT_ENCODING
+from weaver.fetch.descriptors import affordable_concurrency
 from weaver.fetch.reasons import failure
 from weaver.fetch.transport import Transport, TransportStatistics
 
@@ -127,13 +128,15 @@ def build_fetcher(
 ) -> Fetcher:
     """A Fetcher over aiohttp, or over `transport`; `private_headers_for` holds origins as `base.url.origin_of` says.
 
+    `concurrency` is lowered to what the process's file descriptors are enough for.
+
     Raises SettingsError for headers that can't be sent and networks that are none.
     """
     own = {"User-Agent": user_agent, "Accept": ACCEPT, "Accept-Encoding": ACCEPT_ENCODING}
     _check_headers(own)
     _check_headers(settings.headers)
     return Fetcher(
-        transport if transport is not None else AiohttpTransport(settings, concurrency, clock),
+        transport if transport is not None else AiohttpTransport(settings, affordable_concurrency(concurrency), clock),
         Deadlines(settings.timeout),
         settings.max_body,
         clock,

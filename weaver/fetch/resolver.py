@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from weaver.base.clock import Clock
 from weaver.fetch.address_guard import AddressGuard
+from weaver.fetch.descriptors import LOCAL_ERRNOS
 from weaver.memory.bounded import BoundedLRU, StoreStatistics
 
 NEGATIVE_TTL_S = 30.0  # how long a name that does not exist is remembered
 TEMPORARY_TTL_S = 5.0  # ... and one whose servers gave no answer
+_TTL_S = {"dns_temporary": TEMPORARY_TTL_S, "local_limit": 0.0}
 # A dead address is tried again with each that is left, so n of them cost n * n / 2 attempts.
 MAX_ADDRESSES = 4
 # The event loop's own pool has six threads on two cores: a few names with dead servers would stop all look-ups.
@@ -21,7 +23,7 @@ _THREADS = 16
 
 
 class ResolutionError(OSError):
-    """No usable address; `reason` is one of fetch's reasons: `dns`, `dns_temporary`, `blocked_private`."""
+    """No usable address; `reason` is one of `dns`, `dns_temporary`, `blocked_private`, `local_limit`."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -116,8 +118,8 @@ class CachingResolver:
         # The idna codec raises UnicodeError for labels that no name server was ever asked for.
         except (UnicodeError, ValueError):
             return _refused("dns", now)
-        except OSError:
-            return _refused("dns_temporary", now)
+        except OSError as error:
+            return _refused("local_limit" if error.errno in LOCAL_ERRNOS else "dns_temporary", now)
         allowed = [address for address in dict.fromkeys(found) if self._guard.allows(address)]
         if not allowed:
             return _refused("blocked_private" if found else "dns", now)
@@ -133,11 +135,12 @@ _WORDS = {
     "dns": "no such name, or no address",
     "dns_temporary": "the name servers gave no answer",
     "blocked_private": "its addresses are private",
+    "local_limit": "this machine is out of descriptors",
 }
 
 
 def _refused(reason: str, now: float) -> _Entry:
-    return _Entry((), reason, now + (TEMPORARY_TTL_S if reason == "dns_temporary" else NEGATIVE_TTL_S))
+    return _Entry((), reason, now + _TTL_S.get(reason, NEGATIVE_TTL_S))
 
 
 def _system_lookup(host: str) -> list[str]:

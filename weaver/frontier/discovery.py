@@ -8,10 +8,11 @@ from typing import Protocol
 from weaver.base.page import Task
 from weaver.base.record import HostRecord, QueueRow, UrlRow
 from weaver.base.url import Canonicalizer, directory_of, origin_of, url_key
+from weaver.frontier.depths import Depths, EdgesOf
 from weaver.frontier.host_ids import HostIds
 from weaver.frontier.href_cache import REFUSED, HrefCache
 from weaver.frontier.refused import Refused
-from weaver.frontier.scope import PROMOTABLE, Scope
+from weaver.frontier.scope import PROMOTABLE, TOO_DEEP, Scope
 from weaver.frontier.seen import Seen
 from weaver.memory.uncommitted import Uncommitted
 
@@ -59,6 +60,8 @@ class Discovery:
         cache: HrefCache,
         refused: Refused,
         cold: ColdUrls,
+        depths: Depths | None = None,
+        edges_of: EdgesOf = lambda _url_id: (),
     ) -> None:
         self._canonical = canonicalizer.canonical
         self._key_seed = key_seed
@@ -69,6 +72,8 @@ class Discovery:
         self._refused = refused
         self._refused_urls: Uncommitted[int, tuple[str, str]] = Uncommitted()
         self._cold = cold
+        self._depths = depths
+        self._edges_of = edges_of
         self._urls: list[UrlRow] = []
         self._tasks: list[Task] = []
         self._promoted: list[tuple[int, int]] = []
@@ -89,9 +94,30 @@ class Discovery:
         ids = [known(href, 0) for href in hrefs]
         if 0 in ids:
             self._resolve_unknown(base, hrefs, ids, folder, finding)
-        if self._refused and not finding.refusal:
-            self._promote(ids, finding)
+        if not finding.refusal:
+            if self._refused:
+                self._promote(ids, finding)
+            if self._depths is not None:
+                self._lower(self._depths, self._depths.nearer(set(ids), finding.depth))
         return ids
+
+    def depth_of(self, task: Task) -> int:
+        """The task's depth as it is known now: it may have been found nearer to a seed since it was queued."""
+        return task.depth if self._depths is None else min(task.depth, self._depths.of(task.url_id))
+
+    def _lower(self, depths: Depths, waiting: list[tuple[int, int]]) -> None:
+        """Known URLs were found on a shorter path: so were all that they lead to, and some are no longer too deep."""
+        while waiting:
+            url_id, depth = waiting.pop()
+            if depths.of(url_id) <= depth:
+                continue
+            depths.note(url_id, depth)
+            url, reason = self._refused_urls.get(url_id) or self._cold.refused_url(url_id) or ("", "")
+            if not reason:
+                self._promoted.append((url_id, depth))
+                waiting += [(target, depth + step) for target, step in self._edges_of(url_id)]
+            elif reason == TOO_DEEP:
+                self.readmit(url_id, url, reason, depth)
 
     def _resolve_unknown(
         self, base: str, hrefs: list[str], ids: list[int], folder: dict[str, int], finding: Finding
@@ -128,6 +154,8 @@ class Discovery:
         if not refusal and not self._hosts.admit(host.id):
             refusal = "host_page_cap"
         url_id = self._seen.add(key)
+        if self._depths is not None:
+            self._depths.note(url_id, finding.depth)
         self._urls.append(
             UrlRow(url_id, key, url, host.id, finding.depth, finding.source_id, finding.redirects, refusal)
         )
@@ -139,9 +167,9 @@ class Discovery:
 
     def _refuse(self, url_id: int, url: str, reason: str) -> None:
         self.skipped[reason] = self.skipped.get(reason, 0) + 1
+        self._refused_urls.add(url_id, (url, reason))
         if reason in PROMOTABLE:
             self._refused.add(url_id)
-            self._refused_urls.add(url_id, (url, reason))
 
     def _promote(self, ids: list[int], finding: Finding) -> None:
         for url_id in {known for known in ids if known > 0 and known in self._refused}:
@@ -151,16 +179,25 @@ class Discovery:
 
     def readmit(self, url_id: int, url: str, reason: str, depth: int, redirects: int = 0) -> bool:
         """Queue a URL that was refused for a reason that has passed; False where it still may not be fetched."""
-        if url_id not in self._refused or self._scope.refusal(url, depth):
-            return False
         host = self._hosts.of_origin(origin_of(url))
+        if url_id not in self._refused or host.refusal or self._scope.refusal(url, depth):
+            return False
         if not self._hosts.admit(host.id):
             return False
         self._refused.discard(url_id)
+        self._refused_urls.add(url_id, (url, ""))
         self.skipped[reason] -= 1
+        if self._depths is not None:
+            self._depths.note(url_id, depth)
         self._promoted.append((url_id, depth))
         self._tasks.append(Task(url_id, url, host.id, depth, redirects))
         return True
+
+    def reconsider(self, url_id: int, url: str, reason: str, depth: int, redirects: int) -> None:
+        """Judge anew, by the scope of this run, a URL that an earlier one refused."""
+        self._refused.add(url_id)
+        if not self.readmit(url_id, url, reason, depth, redirects) and reason not in PROMOTABLE:
+            self._refused.discard(url_id)
 
     def take(self) -> Discovered:
         """What `resolve` found since the last call."""

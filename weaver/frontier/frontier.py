@@ -17,6 +17,8 @@ from weaver.memory.budget import Account
 ENTRY_BYTES = 240
 HOST_BYTES = 420
 REFILL_FLOOR = 64
+# What a host may hold when the account is full: fewer would make each refill, which ends a commit's group, too dear.
+MIN_ROOM = 16
 AWAKEN_BATCH = 256
 
 
@@ -45,8 +47,7 @@ class Frontier:
 
     A host is active (has a HostQueue) or dormant (its entries are on disk only). Active hosts are at most
     `active_hosts`, entries in RAM about `window` (each host may keep a floor of 64, robots tasks are extra).
-    With `is_by_level` a host's pages of one depth are done before those of the next begin, so that depths are exact
-    within a host whatever the concurrency. `push`, `acquire`, `release` cost O(log n).
+    `push`, `acquire`, `release` cost O(log n).
     """
 
     def __init__(
@@ -60,10 +61,12 @@ class Frontier:
         *,
         is_resumed: bool = False,
         queued: int = 0,
-        is_by_level: bool = False,
     ) -> None:
         self._settings = settings
         self._per_host = per_host
+        # Half of the account for as many hosts as it can hold at their least room.
+        by_bytes = max(1, account.limit // 2 // (HOST_BYTES + MIN_ROOM * ENTRY_BYTES))
+        self._max_active = min(settings.active_hosts, by_bytes)
         self._account = account
         self._cold = cold
         self._clock = clock
@@ -72,7 +75,6 @@ class Frontier:
         self._ready = ReadyHosts()
         self._window = 0
         self._has_dormant = is_resumed
-        self._is_by_level = is_by_level
         self._is_awakening = False
         self._cursor = 0
         self._found_in_round = False
@@ -205,19 +207,17 @@ class Frontier:
         """Assert that the counts agree with the queues."""
         assert self._window == sum(len(host) for host in self._hosts.values())
         assert self.in_flight == sum(host.in_flight for host in self._hosts.values())
-        assert self._account.used == self._window * ENTRY_BYTES + len(self._hosts) * HOST_BYTES
+        assert self._account.used >= self._window * ENTRY_BYTES + len(self._hosts) * HOST_BYTES
         for host in self._hosts.values():
             host.check()
 
     def _activate(self, host_id: int) -> HostQueue | None:
-        if len(self._hosts) >= self._settings.active_hosts or not self._account.would_fit(HOST_BYTES + ENTRY_BYTES):
+        if len(self._hosts) >= self._max_active or not self._account.would_fit(HOST_BYTES + ENTRY_BYTES):
             return None
         return self._new_host(host_id)
 
     def _new_host(self, host_id: int) -> HostQueue:
-        host = HostQueue(
-            host_id, self._deadline_of(host_id), is_on_disk=self._has_dormant, is_by_level=self._is_by_level
-        )
+        host = HostQueue(host_id, self._deadline_of(host_id), is_on_disk=self._has_dormant)
         self._hosts[host_id] = host
         self._account.hold(HOST_BYTES)
         return host
@@ -233,7 +233,7 @@ class Frontier:
         """How many entries the host may hold in RAM: its share, or its floor when the window is full."""
         by_count = self._settings.window - self._window
         by_bytes = (self._account.limit - self._account.used) // ENTRY_BYTES
-        floor = REFILL_FLOOR if by_bytes > REFILL_FLOOR else 1
+        floor = REFILL_FLOOR if by_bytes > REFILL_FLOOR else MIN_ROOM
         return min(self._settings.window_per_host, max(floor, len(host) + min(by_count, by_bytes)))
 
     def _list(self, host: HostQueue) -> None:
@@ -258,7 +258,7 @@ class Frontier:
         self._cold.ask_entries(host.host_id, host.boundary, self._room(host))
 
     def _awaken(self) -> None:
-        if self._is_awakening or len(self._hosts) >= self._settings.active_hosts:
+        if self._is_awakening or len(self._hosts) >= self._max_active:
             return
         self._is_awakening = True
         if self._cursor == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 
@@ -12,6 +13,10 @@ Key = tuple[int, int]
 Entry = tuple[int, int, str, int, int]
 
 BEFORE_ALL: Key = (-1, -1)
+
+
+def _key_of(entry: Entry) -> Key:
+    return entry[:2]
 
 
 class HostQueue:
@@ -24,9 +29,10 @@ class HostQueue:
 
     __slots__ = (
         "_arrived",
-        "_depths",
+        "_dropped",
         "_heap",
         "_highest",
+        "_leased",
         "boundary",
         "host_id",
         "in_flight",
@@ -39,7 +45,7 @@ class HostQueue:
         "visits",
     )
 
-    def __init__(self, host_id: int, ready_at: float, *, is_on_disk: bool, is_by_level: bool = False) -> None:
+    def __init__(self, host_id: int, ready_at: float, *, is_on_disk: bool) -> None:
         self.host_id = host_id
         self.ready_at = ready_at
         self.urgent: deque[Task] = deque()
@@ -51,10 +57,10 @@ class HostQueue:
         self.is_spilled = is_on_disk
         self.boundary: Key = BEFORE_ALL
         self._highest: Key = BEFORE_ALL
-        # Depths under way, kept where a level must be done before the next begins.
-        self._depths: list[int] | None = [] if is_by_level else None
         self._heap: list[Entry] = []
         self._arrived: list[Entry] = []
+        self._dropped: Key | None = None
+        self._leased: list[Key] = []
 
     def __len__(self) -> int:
         return len(self._heap) + len(self._arrived)
@@ -66,11 +72,7 @@ class HostQueue:
     @property
     def has_startable(self) -> bool:
         """A task could be started now, the host's deadline aside."""
-        if self.urgent:
-            return True
-        if not self._heap or self.is_parked:
-            return False
-        return not self._depths or self._heap[0][0] <= min(self._depths)
+        return bool(self.urgent) or (bool(self._heap) and not self.is_parked)
 
     @property
     def needs_refill(self) -> bool:
@@ -89,53 +91,80 @@ class HostQueue:
             self.boundary = self._highest
         if not self.is_spilled or entry[:2] <= self.boundary:
             self._hold(entry)
+            if len(self._heap) > 2 * room:
+                self._trim(room)
             return True
-        if self.is_refilling:
-            self._arrived.append(entry)
-            return True
-        return False
+        if not self.is_refilling:
+            return False
+        if len(self) >= room:
+            self._leave_to_disk(entry[:2])
+            return False
+        self._arrived.append(entry)
+        return True
 
     def _hold(self, entry: Entry) -> None:
         heapq.heappush(self._heap, entry)
         self._highest = max(self._highest, entry[:2])
+
+    def _trim(self, room: int) -> None:
+        """Leave to the disk what lies beyond the `room` nearest entries, and beyond every leased one."""
+        self._heap.sort()
+        cut = max(self._heap[room - 1][:2], *self._leased) if self._leased else self._heap[room - 1][:2]
+        kept = bisect_right(self._heap, cut, key=_key_of)
+        if kept == len(self._heap):
+            return
+        self._leave_to_disk(self._heap[kept][:2])
+        del self._heap[kept:]
+        self.is_spilled = True
+        self.boundary = cut
+
+    def _leave_to_disk(self, key: Key) -> None:
+        """A refill that is on its way must not pass over an entry that finds no room now."""
+        if self.is_refilling:
+            self._dropped = min(self._dropped or key, key)
 
     def pop(self) -> Task:
         """The next task; `has_startable` must hold."""
         if self.urgent:
             return self.urgent.popleft()
         priority, url_id, url, redirects, attempts = heapq.heappop(self._heap)
-        if self._depths is not None:
-            self._depths.append(priority)
+        self._leased.append((priority, url_id))
         return Task(url_id, url, self.host_id, priority, redirects, attempts)
 
     def ended(self, task: Task) -> None:
         """A task that was popped is no longer under way."""
         self.in_flight -= 1
-        if self._depths is not None and task.kind is TaskKind.PAGE:
-            self._depths.remove(task.depth)
+        if task.kind is TaskKind.PAGE:
+            self._leased.remove((task.depth, task.url_id))
 
     def put_back(self, task: Task) -> None:
         """A leased task waits again, at its old place."""
         heapq.heappush(self._heap, (task.depth, task.url_id, task.url, task.redirects, task.attempts))
 
     def refill(self, rows: Iterable[Entry], *, is_last: bool) -> int:
-        """Take what the disk held beyond the boundary, in order; `is_last` when it holds no more. Entries added.
+        """Take what the disk held beyond the boundary, in order; `is_last` when it held no more. Entries added.
 
         What arrived meanwhile may be among the rows, lie within the new boundary (then it is kept), or beyond it
-        (then it is on disk, for the next refill).
+        (then it is on disk, for the next refill). From the least key that found no room on, all is left to the disk.
         """
         before = len(self)
         self.is_refilling = False
+        end, self._dropped = self._dropped, None
         loaded = set()
         for entry in rows:
+            if end is not None and entry[:2] >= end:
+                break
             self._hold(entry)
             self.boundary = entry[:2]
             loaded.add(entry[1])
         arrived, self._arrived = self._arrived, []
-        self.is_spilled = not is_last
-        for entry in arrived:
-            if entry[1] not in loaded and (is_last or entry[:2] <= self.boundary):
-                self._hold(entry)
+        kept = [entry for entry in arrived if entry[1] not in loaded and (end is None or entry[:2] < end)]
+        if not is_last:
+            kept = [entry for entry in kept if entry[:2] <= self.boundary]
+        for entry in kept:
+            self._hold(entry)
+            self.boundary = max(self.boundary, entry[:2])
+        self.is_spilled = not is_last or end is not None
         return len(self) - before
 
     def check(self) -> None:

@@ -13,6 +13,7 @@ from weaver.base.url import directory_of, host_of, port_of, registrable_domain
 TOO_DEEP = "too_deep"
 NOFOLLOW = "nofollow"
 DUPLICATE_LINKS = "duplicate_links"
+SCOPE_REASONS = ("out_of_scope", "port", "url_too_long", "not_included", "excluded", "host_page_cap")
 PROMOTABLE = frozenset({TOO_DEEP, NOFOLLOW, DUPLICATE_LINKS})
 
 

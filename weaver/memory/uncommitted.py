@@ -17,9 +17,10 @@ class Uncommitted(Generic[K, V]):
     """
 
     def __init__(self) -> None:
-        self._entries: dict[K, V] = {}
+        self._entries: dict[K, tuple[int, V]] = {}
         self._fresh: list[K] = []
-        self._batches: deque[tuple[int, list[K]]] = deque()
+        self._batches: deque[tuple[int, int, list[K]]] = deque()
+        self._batch = 0
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -28,24 +29,33 @@ class Uncommitted(Generic[K, V]):
         return f"Uncommitted({len(self._entries)} entries, {len(self._batches)} records)"
 
     def get(self, key: K) -> V | None:
-        """The entry, where it is not on disk yet."""
-        return self._entries.get(key)
+        """The newest entry, where it is not on disk yet."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry[1]
 
     def add(self, key: K, value: V) -> None:
         """Hold an entry that the next submitted record carries."""
-        self._entries[key] = value
+        self._entries[key] = self._batch, value
         self._fresh.append(key)
 
     def submitted(self, number: int) -> None:
         """All entries added since the last call travel with the record of this number (rising)."""
         if self._fresh:
-            self._batches.append((number, self._fresh))
+            self._batches.append((number, self._batch, self._fresh))
             self._fresh = []
+            self._batch += 1
 
     def committed(self, number: int) -> list[tuple[K, V]]:
-        """All records up to this number are on disk: their entries, which are held no longer."""
+        """All records up to this number are on disk: their entries, which are held no longer.
+
+        An entry that a later record carries anew stays, with its newest value, until that one is on disk.
+        """
         freed: list[tuple[K, V]] = []
         while self._batches and self._batches[0][0] <= number:
-            # A key added again by a later record is freed once, with its newest value.
-            freed += [(key, self._entries.pop(key)) for key in self._batches.popleft()[1] if key in self._entries]
+            _, batch, keys = self._batches.popleft()
+            for key in keys:
+                entry = self._entries.get(key)
+                if entry is not None and entry[0] == batch:
+                    del self._entries[key]
+                    freed.append((key, entry[1]))
         return freed

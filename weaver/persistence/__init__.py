@@ -10,10 +10,13 @@ from weaver.persistence.queued import QueuedUrl, QueueTotals, hosts_with_queue, 
 from weaver.persistence.receipts import append_receipt, read_receipts
 from weaver.persistence.restoring import (
     body_bytes,
+    duplicate_urls,
     host_page_counts,
+    last_settings,
     newest_links,
     refused_ids,
     refused_urls,
+    url_depths,
     used_time,
 )
 from weaver.persistence.runs import end_run, start_run
@@ -33,10 +36,12 @@ __all__ = [
     "Writer",
     "append_receipt",
     "body_bytes",
+    "duplicate_urls",
     "end_run",
     "graph_digest",
     "host_page_counts",
     "hosts_with_queue",
+    "last_settings",
     "newest_links",
     "queue_totals",
     "queued_of_host",
@@ -46,6 +51,7 @@ __all__ = [
     "refused_urls",
     "settle_duplicates",
     "start_run",
+    "url_depths",
     "used_time",
     "write_meta",
 ]

@@ -216,6 +216,11 @@ class CrawlReader:
         """A host's robots status, stored body and when it was fetched."""
         return self._one("SELECT robots_status, robots_body, robots_fetched_at FROM hosts WHERE origin = ?", origin)
 
+    def robots_unreachable_since(self, origin: str) -> float:
+        """Since when a host's robots.txt is unreachable, wall-clock seconds; 0 where it is not."""
+        row = self._one("SELECT robots_unreachable_since FROM hosts WHERE origin = ?", origin)
+        return float(row[0]) if row else 0.0
+
     def host_timing(self, host_id: int) -> tuple[float, float | None, int]:
         """When a host may be asked next, its Crawl-delay in seconds, and its failures in a row."""
         row = self._one("SELECT ready_at, crawl_delay_s, failures FROM hosts WHERE id = ?", host_id)

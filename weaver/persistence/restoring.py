@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from weaver.base.record import Adjacency
 from weaver.persistence.packing import unpack_adjacency
@@ -59,6 +60,24 @@ def refused_urls(
     ).fetchall():
         last_id = rows[-1][0]
         yield [RefusedUrl._make(row) for row in rows]
+
+
+def url_depths(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
+    """Every known URL's id and depth."""
+    yield from connection.execute("SELECT id, depth FROM urls")
+
+
+def duplicate_urls(connection: sqlite3.Connection) -> Iterator[str]:
+    """The URLs of all pages that are duplicates."""
+    rows = connection.execute("SELECT url FROM pages CROSS JOIN urls USING (id) WHERE state = 'duplicate'")
+    for (url,) in rows:
+        yield url
+
+
+def last_settings(connection: sqlite3.Connection) -> dict[str, Any]:
+    """The settings of the newest run, as stored; empty where there was none."""
+    rows = connection.execute("SELECT settings FROM runs ORDER BY id DESC LIMIT 1").fetchall()
+    return dict(json.loads(rows[0][0])) if rows else {}
 
 
 def host_page_counts(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -10,24 +10,37 @@ from weaver.base.clock import Clock, SystemClock
 from weaver.base.errors import SeedError
 from weaver.base.events import Events
 from weaver.base.record import CommitRecord
-from weaver.base.settings import Settings
-from weaver.base.url import Canonicalizer, origin_of
+from weaver.base.settings import CrawlSettings, Settings
+from weaver.base.url import Canonicalizer, origin_of, redacted
 from weaver.dedupe import ContentIndex, DuplicateLinks
-from weaver.fetch import Transport, build_fetcher
-from weaver.frontier import Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
+from weaver.fetch import Transport, affordable_concurrency, build_fetcher
+from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
 from weaver.graph import GraphStore
 from weaver.memory.budget import Budget
 from weaver.memory.table import KeyTable
-from weaver.persistence import Archive, Counts, CrawlDirectory, EventsLog, MaxIds, Writer, refused_urls, used_time
+from weaver.persistence import (
+    Archive,
+    Counts,
+    CrawlDirectory,
+    EventsLog,
+    MaxIds,
+    Writer,
+    last_settings,
+    refused_urls,
+    used_time,
+)
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.crawl import Crawl
 from weaver.pipeline.engine import Engine
 from weaver.pipeline.journal import Journal
+from weaver.pipeline.known_edges import KnownEdges
 from weaver.pipeline.page_run import PageRun, Stages
 from weaver.pipeline.restore import (
     passed_refusals,
     restore_counters,
+    restore_depths,
     restore_discovery,
+    restore_duplicates,
     restore_graph,
     restore_host_caps,
 )
@@ -54,11 +67,11 @@ async def open_crawl(
     given settings. `transport` takes the network's place in tests. Raises SeedError, SettingsError, DirectoryError.
     """
     clock = clock or SystemClock()
-    seeds = canonical_seeds(settings)
+    settings = with_canonical_seeds(settings)
     path = Path(directory)
     opened = CrawlDirectory.open_existing(path) if resume else CrawlDirectory.create(path)
     with opened:
-        assembly = _Assembly(settings, seeds, opened, clock, transport)
+        assembly = _Assembly(settings, opened, clock, transport)
         try:
             await assembly.begin()
             yield assembly.crawl
@@ -73,9 +86,15 @@ def canonical_seeds(settings: Settings) -> tuple[str, ...]:
     for seed in settings.crawl.seeds:
         url = canonical(seed)
         if url is None:
-            raise SeedError(f"expected an absolute http(s) URL such as https://example.org/, got {seed!r}")
+            raise SeedError(f"expected an absolute http(s) URL such as https://example.org/, got {redacted(seed)!r}")
         seeds.append(url)
     return tuple(dict.fromkeys(seeds))
+
+
+def with_canonical_seeds(settings: Settings) -> Settings:
+    """The settings with canonical seeds: nothing that a user typed into a URL besides it is kept, sent or shown."""
+    crawl = settings.crawl.model_copy(update={"seeds": canonical_seeds(settings)})
+    return settings.model_copy(update={"crawl": crawl})
 
 
 class _Assembly:
@@ -84,13 +103,12 @@ class _Assembly:
     def __init__(
         self,
         settings: Settings,
-        seeds: Sequence[str],
         directory: CrawlDirectory,
         clock: Clock,
         transport: Transport | None,
     ) -> None:
         self._writer: Writer | None = None
-        self._seeds = seeds
+        self._seeds = settings.crawl.seeds
         self._directory = directory
         self._persistence = settings.persistence
         self._connection = directory.connect_readonly()
@@ -106,14 +124,22 @@ class _Assembly:
         self._restore(settings, counts)
         report = StatusReport(self._stages, self._counters, self._budget, clock, Earlier(*used_time(self._connection)))
         self._page_run = PageRun(settings, self._stages, self._counters, clock, self._events, self._archive.url)
+        affordable = self._affordable(settings.crawl)
         self._engine = Engine(
-            settings.crawl, self._stages.frontier, self._journal, self._page_run, self._counters, clock, self._events
+            affordable, self._stages.frontier, self._journal, self._page_run, self._counters, clock, self._events
         )
         self._run_log = RunLog(directory, self._journal, settings, report, clock)
         self.crawl = Crawl(
             settings, directory.path, self._engine, report, self._run_log,
             self._stages.graph, self._stages.contents, self._events,
         )  # fmt: skip
+
+    def _affordable(self, wanted: CrawlSettings) -> CrawlSettings:
+        """The settings with no more workers than there are file descriptors for."""
+        concurrency = affordable_concurrency(wanted.concurrency)
+        if concurrency < wanted.concurrency:
+            self._events.emit("concurrency_lowered", wanted=wanted.concurrency, got=concurrency)
+        return wanted.model_copy(update={"concurrency": concurrency})
 
     def _build_stages(
         self,
@@ -133,10 +159,14 @@ class _Assembly:
             settings.politeness.max_hosts, account("hosts"), self._archive, scope.host_refusal,
             last_id=last_ids.host_id, pages_cap=settings.scope.max_pages_per_host,
         )  # fmt: skip
+        graph = GraphStore(settings.graph, account("graph"))
+        edges = KnownEdges(graph, self._archive, follows_nofollow=settings.crawl.nofollow == "follow")
+        self._depths = None if settings.crawl.max_depth is None else Depths(seen_account)
         discovery = Discovery(
             Canonicalizer(settings.url), self._directory.crawl_seed,
             Seen(table, self._archive, last_id=last_ids.url_id, is_complete=is_new),
             hosts, scope, HrefCache(HREF_CACHE_ENTRIES, account("frontier")), self._refused, self._archive,
+            self._depths, edges.of,
         )  # fmt: skip
         gate = Gate(
             settings.politeness, retries=settings.fetch.retries, store=self._journal, clock=clock,
@@ -144,7 +174,7 @@ class _Assembly:
         )  # fmt: skip
         frontier = Frontier(
             settings.frontier, settings.politeness.per_host, account("frontier"), self._journal, clock, gate.deadline,
-            is_resumed=not is_new, queued=counts.queued, is_by_level=settings.crawl.max_depth is not None,
+            is_resumed=not is_new, queued=counts.queued,
         )  # fmt: skip
         return Stages(
             frontier=frontier,
@@ -163,7 +193,7 @@ class _Assembly:
             duplicate_links=DuplicateLinks(
                 settings.crawl.duplicates, settings.crawl.duplicates_per_template, account("content")
             ),
-            graph=GraphStore(settings.graph, account("graph")),
+            graph=graph,
             journal=self._journal,
         )
 
@@ -172,6 +202,8 @@ class _Assembly:
             return
         restore_counters(self._connection, self._counters, counts)
         restore_discovery(self._connection, self._stages.discovery, self._refused, counts)
+        restore_depths(self._connection, self._depths)
+        restore_duplicates(self._connection, self._stages.duplicate_links)
         restore_host_caps(self._connection, self._stages.hosts, settings.scope.max_pages_per_host)
         restore_graph(self._connection, self._archive, self._stages.graph)
 
@@ -184,15 +216,16 @@ class _Assembly:
         self._writer.start()
         stores = (stages.discovery, stages.contents, self._page_run)
         self._journal.connect(self._writer, stages.frontier, stores, self._engine.changed, self._engine.fail)
-        await self._run_log.begin()
         for seed in self._seeds:
             stages.discovery.resolve(seed, [seed], Finding(source_id=0, depth=0))
         self._queue_found()
-        wanted = self.crawl.settings.crawl
-        for rows in refused_urls(self._connection, passed_refusals(wanted), wanted.max_depth):
+        wanted = self.crawl.settings
+        reasons = passed_refusals(wanted, last_settings(self._connection))
+        for rows in refused_urls(self._connection, reasons, wanted.crawl.max_depth):
             for row in rows:
-                stages.discovery.readmit(*row)
+                stages.discovery.reconsider(*row)
             self._queue_found()
+        await self._run_log.begin()
 
     def _queue_found(self) -> None:
         found = self._stages.discovery.take()

@@ -23,6 +23,7 @@ class Counters:
     retries: int = 0
     robots_fetched: int = 0
     internal_errors: int = 0
+    local_limits: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
 
     @property

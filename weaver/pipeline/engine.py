@@ -17,6 +17,9 @@ from weaver.pipeline.counters import Counters
 from weaver.pipeline.journal import Journal
 from weaver.pipeline.page_run import PageResult, PageRun
 
+# What is under way when the time is over may still finish within this; then it is cancelled and stays queued.
+GRACE_S = 2.0
+
 
 class ExitReason(StrEnum):
     """Why a run ended."""
@@ -63,12 +66,16 @@ class Engine:
 
     async def run(self, hand_out: Callable[[PageResult], Awaitable[None]] | None) -> ExitReason:
         """Work until the end; `hand_out` gets each finished page and may make the worker wait."""
+        cut: asyncio.TimerHandle | None = None
         if self._settings.max_duration is not None:
             self._ends_at = self._clock.monotonic() + self._settings.max_duration
+            cut = asyncio.get_running_loop().call_later(self._settings.max_duration + GRACE_S, self._cancel)
         async with asyncio.TaskGroup() as group:
             self._workers = [group.create_task(self._work(hand_out)) for _ in range(self._settings.concurrency)]
             if self.ending is ExitReason.STOPPED:
                 self.stop()
+        if cut is not None:
+            cut.cancel()
         if self._error is not None:
             raise self._error
         return self.ending or ExitReason.FINISHED
@@ -85,6 +92,9 @@ class Engine:
     def stop(self) -> None:
         """Cancel what is under way; it stays queued on disk."""
         self.ending = ExitReason.STOPPED
+        self._cancel()
+
+    def _cancel(self) -> None:
         for worker in self._workers:
             worker.cancel()
 
@@ -94,8 +104,7 @@ class Engine:
             self._error = error
             self._events.emit("disk_failed", error=str(error))
         self.ending = ExitReason.FAILED
-        for worker in self._workers:
-            worker.cancel()
+        self._cancel()
 
     async def _work(self, hand_out: Callable[[PageResult], Awaitable[None]] | None) -> None:
         try:

@@ -31,10 +31,12 @@ from weaver.memory.uncommitted import Uncommitted
 from weaver.parse import parse_page
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.journal import Journal
-from weaver.politeness import Decision, Gate
+from weaver.politeness import Decision, Gate, is_local_limit
 
 REDIRECT_LIMIT = "redirect_limit"
 SHORT = "short"
+LOCAL_PAUSE_S = 1.0
+LOCAL_LIMITS_AN_EVENT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,9 @@ class PageRun:
         stages.gate.started(task.host_id, origin_of(task.url))
         stages.frontier.started(lease, stages.gate.next_start(task.host_id))
         fetched = await stages.fetcher.get(task)
+        if is_local_limit(fetched):
+            self._wait_for_this_machine(lease)
+            return None
         if task.kind is TaskKind.ROBOTS:
             self._finish_robots(lease, fetched)
             return None
@@ -145,6 +150,20 @@ class PageRun:
         stages.frontier.release(lease, ready_at, is_done=False)
         if next_url is None:
             stages.frontier.unpark(task.robots_for, stages.gate.deadline(task.robots_for))
+
+    def _wait_for_this_machine(self, lease: Lease) -> None:
+        """Descriptors, ports or buffers ran out here: the task waits again as it was, and counts as never tried."""
+        stages, task = self._stages, lease.task
+        self._counters.local_limits += 1
+        if self._counters.local_limits % LOCAL_LIMITS_AN_EVENT == 1:
+            self._events.emit("local_limit", url=task.url, times=self._counters.local_limits)
+        stages.gate.release(task.host_id)
+        ready_at = max(stages.gate.deadline(task.host_id), self._clock.monotonic() + LOCAL_PAUSE_S)
+        if task.kind is TaskKind.PAGE:
+            stages.frontier.put_back(lease, task, ready_at)
+            return
+        stages.frontier.put_first(task)
+        stages.frontier.release(lease, ready_at, is_done=False)
 
     def _is_to_retry(self, task: Task, fetched: Fetched) -> bool:
         if isinstance(fetched, Response) and fetched.truncated_by == SHORT:
@@ -184,7 +203,8 @@ class PageRun:
         stages.frontier.release(lease, ready_at)
         self._counters.count(row)
         return PageResult(
-            task.url_id, task.url, row.state, task.depth, row.http_status, row.content_type, row.title,
+            task.url_id, task.url, row.state, stages.discovery.depth_of(task), row.http_status, row.content_type,
+            row.title,
             len(adjacency or ()), outcome.body, outcome.text, self.url_of(row.duplicate_of), row.reason,
         )  # fmt: skip
 
@@ -229,7 +249,7 @@ class PageRun:
     def _redirected(self, task: Task, response: Response) -> _Outcome:
         hops = task.redirects + 1
         refusal = REDIRECT_LIMIT if hops > self._settings.fetch.max_redirects else ""
-        finding = Finding(task.url_id, task.depth, hops, refusal)
+        finding = Finding(task.url_id, self._stages.discovery.depth_of(task), hops, refusal)
         targets = self._resolve(task.url, [response.headers["location"]], finding)
         if not targets:
             return self._failed(task, "redirect_invalid", response.status)
@@ -276,7 +296,7 @@ class PageRun:
         return ""
 
     def _edges(self, task: Task, parsed: Parsed, refusal: str) -> dict[EdgeKind, Iterable[int]]:
-        source, depth, base = task.url_id, task.depth, parsed.base_url
+        source, depth, base = task.url_id, self._stages.discovery.depth_of(task), parsed.base_url
         respects = self._settings.crawl.nofollow == "respect"
         kind = EdgeKind.NOFOLLOW if parsed.nofollow else EdgeKind.HYPERLINK
         edges: dict[EdgeKind, Iterable[int]] = {}

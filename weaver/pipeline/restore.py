@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
-from weaver.base.settings import CrawlSettings
-from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, PROMOTABLE, TOO_DEEP, Discovery, HostIds, Refused
+from collections.abc import Mapping
+from typing import Any
+
+from weaver.base.settings import Settings
+from weaver.base.url import template_of
+from weaver.dedupe import DuplicateLinks
+from weaver.frontier import (
+    DUPLICATE_LINKS,
+    NOFOLLOW,
+    PROMOTABLE,
+    SCOPE_REASONS,
+    TOO_DEEP,
+    Depths,
+    Discovery,
+    HostIds,
+    Refused,
+)
 from weaver.graph import GraphStore
-from weaver.persistence import Archive, Connection, Counts, body_bytes, host_page_counts, newest_links, refused_ids
+from weaver.persistence import (
+    Archive,
+    Connection,
+    Counts,
+    body_bytes,
+    duplicate_urls,
+    host_page_counts,
+    newest_links,
+    refused_ids,
+    url_depths,
+)
 from weaver.pipeline.counters import Counters
 
 
@@ -25,14 +50,31 @@ def restore_discovery(connection: Connection, discovery: Discovery, refused: Ref
         refused.add(url_id)
 
 
-def passed_refusals(settings: CrawlSettings) -> list[str]:
-    """Reasons for which URLs were not queued and that the settings of this run may no longer give."""
+def passed_refusals(settings: Settings, earlier: Mapping[str, Any]) -> list[str]:
+    """Reasons for which URLs were not queued and that the settings of this run may no longer give; `earlier` are the
+    last run's settings, as they were stored."""
     passed = [TOO_DEEP]
-    if settings.nofollow == "follow":
+    if settings.crawl.nofollow == "follow":
         passed.append(NOFOLLOW)
-    if settings.duplicates == "always":
+    if settings.crawl.duplicates == "always":
         passed.append(DUPLICATE_LINKS)
+    scope = settings.scope.model_dump(mode="json")
+    if earlier and (scope != earlier.get("scope") or list(settings.crawl.seeds) != earlier["crawl"]["seeds"]):
+        passed += SCOPE_REASONS
     return passed
+
+
+def restore_depths(connection: Connection, depths: Depths | None) -> None:
+    """Each known URL's depth, where depths are kept."""
+    if depths is not None:
+        for url_id, depth in url_depths(connection):
+            depths.note(url_id, depth)
+
+
+def restore_duplicates(connection: Connection, duplicate_links: DuplicateLinks) -> None:
+    """How many duplicates of each template have been met, so that their bound holds over all runs."""
+    for url in duplicate_urls(connection):
+        duplicate_links.are_followed(template_of(url))
 
 
 def restore_host_caps(connection: Connection, hosts: HostIds, pages_cap: int | None) -> None:

@@ -86,6 +86,7 @@ class StatusReport:
             "retries": counters.retries,
             "robots_fetched": counters.robots_fetched,
             "internal_errors": counters.internal_errors,
+            "local_limits": counters.local_limits,
         }
 
     def _urls(self) -> dict[str, object]:

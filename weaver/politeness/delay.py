@@ -10,6 +10,8 @@ from weaver.base.settings import PolitenessSettings
 
 MIN_BACKOFF_S = 1.0
 _OVERLOADED = frozenset({429, 503})  # RFC 6585 4, RFC 9110 15.6.4: those that Retry-After goes with
+_LOCAL_LIMIT = "local_limit"
+_NOT_THE_HOSTS_FAULT = frozenset({"stale_connection", _LOCAL_LIMIT})
 _MAX_DOUBLINGS = 32
 _MAX_SECONDS_DIGITS = 12
 _MAX_DATE_CHARACTERS = 64
@@ -30,14 +32,19 @@ def is_overload(fetched: Fetched) -> bool:
     return not isinstance(fetched, Failure) and fetched.status in _OVERLOADED
 
 
+def is_local_limit(fetched: Fetched) -> bool:
+    """Whether this machine had no descriptor, port or buffer for the request: no word about the host or the page."""
+    return isinstance(fetched, Failure) and fetched.reason == _LOCAL_LIMIT
+
+
 def is_trouble(fetched: Fetched) -> bool:
     """Whether the answer counts as a failure in a row: 429, any 5xx, or no answer where another try may get one.
 
     A failure that no try can mend (a refused address, a bad certificate) says nothing of the host's load, nor does a
-    kept connection that the host had closed.
+    kept connection that the host had closed, nor this machine's own want.
     """
     if isinstance(fetched, Failure):
-        return fetched.is_retryable and fetched.reason != "stale_connection"
+        return fetched.is_retryable and fetched.reason not in _NOT_THE_HOSTS_FAULT
     return fetched.status in _OVERLOADED or fetched.status >= 500
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from weaver.base.page import Failure, Fetched, Task
 from weaver.base.settings import UrlSettings
 from weaver.base.url import Canonicalizer
+from weaver.politeness.delay import is_local_limit
 
 MAX_ROBOTS_REDIRECTS = 5  # RFC 9309 2.3.1.2
 # Where weaver itself ended the body, what came before is good; where the server broke off, it is not.
@@ -40,7 +41,7 @@ def status_of(fetched: Fetched) -> RobotsStatus:
 def may_recover(fetched: Fetched) -> bool:
     """Whether the rules are unreachable now, but another try may reach them."""
     if isinstance(fetched, Failure):
-        return fetched.is_retryable
+        return fetched.is_retryable and not is_local_limit(fetched)
     return status_of(fetched) is RobotsStatus.UNREACHABLE
 
 

@@ -11,7 +11,7 @@ from weaver.base.page import Failure, Fetched, Task, TaskKind
 from weaver.base.settings import PolitenessSettings
 from weaver.base.url import target_of
 from weaver.politeness.decision import Decision
-from weaver.politeness.delay import backoff
+from weaver.politeness.delay import backoff, is_local_limit
 from weaver.politeness.host_state import HostState, HostTable
 from weaver.politeness.opt_out import OptOut
 from weaver.politeness.robots import ROBOTS_PATH
@@ -84,7 +84,12 @@ class RobotsPolicy:
             state.crawl_delay_s = self._rules.learn(task.host_id, fetched.body).crawl_delay_s
 
     def answered(self, task: Task, fetched: Fetched) -> str | None:
-        """Take the answer to a robots task: the URL of the next hop, or None when it is settled."""
+        """Take the answer to a robots task: the URL of the next hop, or None when it is settled.
+
+        Where this machine could not even ask, nothing is: the host is asked again before its next page.
+        """
+        if is_local_limit(fetched):
+            return None
         hop = next_hop(task, fetched)
         if hop is not None and not self._opt_out.covers(hop):
             return hop
