@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from weaver.base.page import EdgeKind, PageState
@@ -45,12 +45,16 @@ REFUSED = {OTHER: "out_of_scope", ADVERT: "nofollow"}
 
 
 def make_crawl(
-    path: Path, *, exit_reason: str | None = "finished", extra: Callable[[Writer], None] | None = None
+    path: Path,
+    *,
+    exit_reason: str | None = "finished",
+    extra: Callable[[Writer], None] | None = None,
+    flags: Iterable[tuple[str, object]] = (),
 ) -> Path:
     """The directory; with no exit reason it looks as after a kill. `extra` may submit further records."""
     directory = CrawlDirectory.create(path)
     seed = directory.crawl_seed
-    settings = load_settings(flags=[("crawl.seeds", (URLS[FRONT],))])
+    settings = load_settings(flags=[("crawl.seeds", (URLS[FRONT],)), *flags])
     errors: list[BaseException] = []
     writer = Writer(directory.connect, PersistenceSettings(), lambda _records: None, errors.append)
     writer.start()

@@ -33,7 +33,10 @@ def test_without_sources_the_defaults_hold() -> None:
 
 def test_later_sources_are_stronger(tmp_path: Path) -> None:
     """Defaults < earlier settings < file < environment < flags, key by key, the last flag of a key winning."""
-    earlier = {"politeness": {"delay": 10, "per_host": 10, "max_hosts": 10, "contact": "10"}, "memory": {"budget": 10}}
+    earlier = {
+        "politeness": {"delay": 10, "per_host": 10, "max_hosts": 10, "contact": "10"},
+        "memory": {"budget": 2 << 20},
+    }
     file = toml_file(tmp_path, '[politeness]\ndelay = "20s"\nper_host = 20\nmax_hosts = 20')
     environment = {"WEAVER_POLITENESS__DELAY": "30s", "WEAVER_POLITENESS__PER_HOST": "30"}
     flags = [("politeness.delay", "35s"), ("politeness.delay", "40s")]
@@ -42,7 +45,7 @@ def test_later_sources_are_stronger(tmp_path: Path) -> None:
     assert settings.politeness.per_host == 30
     assert settings.politeness.max_hosts == 20
     assert settings.politeness.contact == "10"
-    assert settings.memory.budget == 10
+    assert settings.memory.budget == 2 << 20
     assert settings.politeness.max_backoff == Settings().politeness.max_backoff
 
 
@@ -95,6 +98,20 @@ def test_the_environment_writes_toml_or_plain_text(name: str, value: str, expect
         ('[memory]\nbudget = "5 parsecs"', "memory.budget: expected a size such as 256MiB (units: b, k,"),
         ("[memory]\nbudget = -5", "memory.budget: Input should be greater than or equal to 0, got -5"),
         ("[memory]\nbudget = true", "memory.budget: expected a size such as 256MiB"),
+        ("[memory]\nbudget = 0", "memory.budget: expected at least 1 MiB, got 0"),
+        ('[memory]\nbudget = "1023KiB"', 'memory.budget: expected at least 1 MiB, got "1023KiB"'),
+        ("[crawl]\nmax_pages = true", "crawl.max_pages: expected a number, got true"),
+        ("[politeness]\nper_host = false", "politeness.per_host: expected a number, got false"),
+        ("[fetch]\nmax_ratio = true", "fetch.max_ratio: expected a number, got true"),
+        ("[scope]\nports = true", "scope.ports: expected a number, got true"),
+        ('[scope]\ninclude = ["a", "("]', "scope.include: expected a regular expression, got '(': missing )"),
+        ('[scope]\nexclude = "*"', "scope.exclude: expected a regular expression, got '*': nothing to repeat"),
+        ('[scope]\nexclude = "a{99999999999}"', "scope.exclude: expected a regular expression, got 'a{99999999999}'"),
+        ('[fetch]\nallow_networks = ["10.0.0.0/8", "lan"]', "fetch.allow_networks: expected a network such as 10.1."),
+        ('[fetch]\nallow_networks = "10.0.0.0/33"', "fetch.allow_networks: expected a network such as 10.1.0.0/16"),
+        ('[fetch.headers]\nHost = "a"', "fetch.headers: expected the name of a header that can be set, got 'Host'"),
+        ('[fetch.headers]\n"a b" = "c"', "fetch.headers: expected the name of a header that can be set, got 'a b'"),
+        ('[fetch.headers]\na = "b\\r\\nc: d"', "fetch.headers: expected a value without control characters, got one"),
         ('[politeness]\ndelay = "-1s"', "politeness.delay: expected a duration such as 1.5s (units: ms, s,"),
         ("[politeness]\ndelay = inf", "politeness.delay: expected a duration such as 1.5s"),
         ("[politeness]\ndelay = [1]", "politeness.delay: expected a duration such as 1.5s"),
@@ -109,6 +126,33 @@ def test_a_wrong_file_is_told_in_the_users_words(tmp_path: Path, text: str | byt
     with pytest.raises(SettingsError, match=re.escape(message.replace("FILE", str(file)))) as caught:
         load_settings(file)
     assert str(caught.value).count(", got ") <= 1
+
+
+def test_a_wrong_header_keeps_its_secret() -> None:
+    """A header's value may be a secret: the error about one names the header and quotes no value."""
+    with pytest.raises(SettingsError, match="'Authorization'") as caught:
+        settings_from({"fetch": {"headers": {"Authorization": "Bearer hunter2\n", "X-Key": "hunter2"}}})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_a_crawl_can_use_is_accepted() -> None:
+    """Patterns, networks of both families, single addresses, headers beyond ASCII and the least budget are fine."""
+    settings = load_settings(
+        flags=[
+            ("scope.include", (r"^https://[^/]+/\d+$",)),
+            ("fetch.allow_networks", ("10.1.2.3/8", "::1", "fd00::/8")),
+            ("fetch.headers", {"X-Name": "caf\u00e9\t1"}),
+            ("memory.budget", "1MiB"),
+        ]
+    )
+    assert settings.memory.budget == 1 << 20
+    assert settings.fetch.allow_networks == ("10.1.2.3/8", "::1", "fd00::/8")
+
+
+def test_a_header_that_no_encoding_can_write_is_refused() -> None:
+    """Half of a surrogate pair, as a broken environment may hold, can't be sent."""
+    with pytest.raises(SettingsError, match=r"fetch\.headers"):
+        settings_from({"fetch": {"headers": {"a": "\udc80"}}})
 
 
 def test_all_wrong_values_are_told_at_once() -> None:

@@ -49,6 +49,14 @@ def test_check_says_what_is_wrong_and_what_was_meant() -> None:
     assert run("check").exit_code == 0
 
 
+def test_check_tells_a_bad_seed() -> None:
+    """A seed that no crawl could start from is told by the check already, as wrong use."""
+    result = run("check", "--set", "crawl.seeds=ftp://a.test/")
+    assert result.exit_code == 2
+    assert "expected an absolute http(s) URL" in result.stderr
+    assert run("check", "--set", "crawl.seeds=http://a.test/").exit_code == 0
+
+
 def test_check_as_json_is_a_document(tmp_path: Path) -> None:
     """`config check --json` prints one document."""
     assert json.loads(run("check", "--json").output)["ok"] is True

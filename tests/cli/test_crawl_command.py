@@ -184,6 +184,8 @@ def test_all_exports_of_a_real_crawl_agree(sites: dict[str, str], tmp_path: Path
         (("crawl", "example.org"), "https://example.org/"),
         (("crawl", "ftp://user:secret@example.org/"), "http(s)"),
         (("crawl", "http://a.test/", "--delay", "soon"), "politeness.delay"),
+        (("crawl", "http://a.test/", "--memory", "0"), "memory.budget: expected at least 1 MiB"),
+        (("crawl", "http://a.test/", "--include", "("), "scope.include: expected a regular expression"),
         (("crawl", "http://a.test/", "--set", "a=b"), "section.key=value"),
         (("crawl", "http://a.test/", "-c", "nowhere.toml"), "nowhere.toml"),
         (("resume", "nowhere"), "nowhere"),
@@ -204,3 +206,15 @@ def test_wrong_use_is_told_in_words(
     assert words in result.stderr
     assert "secret" not in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flag", [(), ("-q",), ("--json",)])
+def test_a_crawl_whose_seeds_are_all_refused_names_them(flag: tuple[str, ...], tmp_path: Path) -> None:
+    """A crawl that no seed got into fails, and says of each seed why, however quiet it is told to be."""
+    seeds = ("http://a.test/", "http://b.test/")
+    code, stdout, stderr = run("crawl", *seeds, "--include", "nowhere", "-o", "c", *flag, cwd=tmp_path)
+    assert code == 1
+    told = stderr if flag else stdout
+    assert all(f"{seed} was left out: not included (scope.include)" in told for seed in seeds)
+    assert "every URL in scope has an outcome" not in stdout

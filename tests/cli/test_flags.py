@@ -67,3 +67,16 @@ def test_a_resumed_crawl_keeps_its_settings_below_the_flags() -> None:
     base = load_settings(flags=[("politeness.delay", "7s"), ("crawl.max_pages", 5)]).model_dump(mode="json")
     settings = load_settings(flags=[("crawl.max_pages", 9)], base=base)
     assert (settings.politeness.delay, settings.crawl.max_pages) == (7.0, 9)
+
+
+def test_limits_say_how_they_count() -> None:
+    """The help says from where depth is counted, and what a time limit leaves to what is under way."""
+
+    @click.command()
+    @setting_flags
+    def command(**_values: object) -> None:
+        pass
+
+    text = " ".join(CliRunner().invoke(command, ["--help"]).output.split())
+    assert "Links away from the nearest seed (redirects not counted)." in text
+    assert "what is under way gets 2 s more" in text

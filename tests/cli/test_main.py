@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from weaver.base.errors import DirectoryLocked, PersistenceError, SeedError, SettingsError, WeaverError
+from weaver.base.errors import DirectoryError, DirectoryLocked, PersistenceError, SeedError, SettingsError, WeaverError
+from weaver.cli.exit_codes import error_code
 from weaver.cli.lazy import CommandEntry
 from weaver.cli.main import COMMANDS, WeaverGroup, cli
 
@@ -83,6 +86,28 @@ def test_an_error_is_one_line_and_an_exit_code(error: BaseException, exit_code: 
     if exit_code != 130:
         assert result.stderr == "weaver: error: x\n"
     assert "Traceback" not in result.output
+
+
+def sqlite_error(name: str) -> sqlite3.Error:
+    """An error as SQLite's module raises it, by its name."""
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorname = name
+    return error
+
+
+@pytest.mark.parametrize(
+    ("cause", "exit_code"),
+    [
+        (None, 2), (OSError(errno.ENOSPC, "x"), 1), (OSError(errno.EROFS, "x"), 1), (PermissionError(), 1),
+        (sqlite_error("SQLITE_FULL"), 1), (sqlite_error("SQLITE_IOERR_WRITE"), 1), (sqlite_error("SQLITE_READONLY"), 1),
+        (sqlite_error("SQLITE_NOTADB"), 2), (FileNotFoundError(), 2), (IsADirectoryError(), 2), (ValueError(), 2),
+    ],
+)  # fmt: skip
+def test_a_disk_that_fails_is_not_wrong_use(cause: Exception | None, exit_code: int) -> None:
+    """A directory that can't be used exits 1 where the disk is the cause, and 2 where another one must be named."""
+    error = DirectoryError("x")
+    error.__cause__ = cause
+    assert error_code(error) == exit_code
 
 
 def test_an_error_that_quotes_a_stranger_can_not_drive_the_terminal() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from weaver.base.settings import CrawlSettings
 from weaver.base.sources import load_settings
 from weaver.cli.figures import Pace, left_s, share_done
 from weaver.cli.live import LiveProgress, live_view
-from weaver.cli.progress import LineProgress, NoProgress, event_line, page_line, progress_line
+from weaver.cli.progress import LineProgress, NoProgress, Progress, event_line, page_line, progress_line
 from weaver.cli.summary import STATES, summary
 
 STATUS = {
@@ -114,6 +115,35 @@ def test_lines_come_seldom(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().err == ""
 
 
+def test_a_silent_start_is_explained(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing was fetched, a line tells the newest event with its reason; later it tells figures alone."""
+    started = Event("run_started", 1_700_000_000.0, {"seeds": ["http://a.test/"]})
+    facts: dict[str, object] = {"origin": "http://a.test", "tries": 2, "why": "connect_refused"}
+    events = [started, Event("robots_unreachable", 1_700_000_001.0, facts)]
+    monkeypatch.setattr("weaver.cli.progress.LINE_INTERVAL_S", 0.0)
+    progress = LineProgress(limits())
+    progress.open()
+    progress.tick({"state": "running"}, [started])
+    progress.tick({"state": "running"}, events)
+    progress.tick(STATUS, events)
+    first, second, third = capsys.readouterr().err.splitlines()
+    assert "newest" not in first
+    assert "robots_unreachable origin=http://a.test tries=2 of 5 why=connect_refused" in second
+    assert "newest" not in third
+
+
+@pytest.mark.parametrize("progress", [NoProgress(), LineProgress(limits())])
+def test_a_closed_stderr_does_not_end_a_crawl(progress: Progress, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody may read the progress any more; what is crawled goes elsewhere."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w", encoding="utf-8", buffering=1) as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        progress.note("stopping")
+        monkeypatch.undo()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def test_event_and_page_lines_are_printable() -> None:
     """An event's and a page's line hold no character that could drive a terminal."""
     page = SimpleNamespace(status=200, state="fetched", depth=1, url="http://a.test/", reason="\x1b", duplicate_of="")
@@ -155,3 +185,26 @@ def test_the_summary_shows_events_and_what_to_do() -> None:
     assert "1 robots unreachable" in text
     assert "\x1b" not in text
     assert "--allow-private" not in summary(STATUS, {}, Path("crawl-a"))
+
+
+def test_the_summary_names_seeds_that_led_to_nothing() -> None:
+    """Seeds that were refused or failed are named with the reason; without one page the crawl is not called done."""
+    seeds = [
+        {"url": "http://a.test/\u202e", "state": "skipped", "reason": "excluded"},
+        {"url": "http://b.test/", "state": "failed", "reason": "dns_failed"},
+    ]
+    text = summary({"state": "finished"}, {"fruitless_seeds": seeds}, Path("c"))
+    assert "c: finished without one page" in text
+    assert "http://a.test/\\u202e was left out: excluded (scope.exclude)" in text
+    assert "http://b.test/ failed: dns failed" in text
+    assert "every URL in scope has an outcome" in summary(
+        STATUS | {"state": "finished"}, {"fruitless_seeds": seeds}, Path("c")
+    )
+
+
+def test_the_summary_tells_a_failing_disk() -> None:
+    """A crawl that its disk ended says so, with the disk's own word."""
+    text = summary({"state": "disk_failed", "disk_error": "database or disk is full"}, {}, Path("c"))
+    assert "the disk failed" in text
+    assert "(database or disk is full)" in text
+    assert "weaver resume c" in text

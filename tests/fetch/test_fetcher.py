@@ -81,8 +81,9 @@ async def test_own_headers_stay_with_the_seeds_origins(url: str) -> None:
 )
 def test_headers_that_break_a_request_are_refused_at_once(headers: dict[str, str]) -> None:
     """What could split a request or lie about its frame is the user's error before the crawl starts."""
+    unchecked = FetchSettings().model_copy(update={"headers": headers})
     with pytest.raises(SettingsError, match=r"fetch\.headers"):
-        _fetcher(ScriptedTransport(), headers=headers)
+        build_fetcher(unchecked, "weaver/1", 4, SEEDS, ManualClock(), ScriptedTransport())
 
 
 async def test_one_deadline_ends_it_all() -> None:

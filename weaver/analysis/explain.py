@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from weaver.analysis.directory import open_reader
-from weaver.analysis.report import stored_settings
-from weaver.analysis.robots_reason import blocking_line
+from weaver.analysis.directory import is_at_work, open_reader
+from weaver.analysis.report import newest_events, stored_settings
+from weaver.analysis.robots_reason import blocking_line, tries_in_words
 from weaver.analysis.tables import EDGE_KINDS, iso_time, state_of
 from weaver.base.errors import SeedError
 from weaver.base.page import EdgeKind, PageState
@@ -18,10 +18,14 @@ from weaver.frontier import Scope
 from weaver.persistence.keys import to_signed
 from weaver.persistence.packing import unpack
 from weaver.persistence.reader import CrawlReader, KnownUrl
+from weaver.politeness import Decision
+from weaver.politeness.opt_out import OptOut
+from weaver.politeness.robots_answer import RobotsStatus
 from weaver.politeness.robots_cache import unpacked_body
 
 CHAIN_SHOWN = 100
 EXAMPLES_SHOWN = 10
+_ANSWERED = frozenset({RobotsStatus.OK, RobotsStatus.UNAVAILABLE})
 
 Story = dict[str, Any]
 
@@ -32,6 +36,8 @@ class _Book(NamedTuple):
     reader: CrawlReader
     settings: Settings
     scope: Scope
+    directory: Path
+    is_at_work: bool
 
 
 def explain(directory: Path, text: str) -> Story:
@@ -44,7 +50,7 @@ def explain(directory: Path, text: str) -> Story:
     seeds = filter(None, map(canonical, settings.crawl.seeds))
     scope = Scope(settings.scope, seeds, settings.crawl.max_depth)
     with open_reader(directory) as reader:
-        book = _Book(reader, settings, scope)
+        book = _Book(reader, settings, scope, directory, is_at_work(directory))
         url_id = reader.id_of(to_signed(url_key(url, int(reader.meta("crawl_seed") or 0))), url)
         known = reader.known_url(url_id) if url_id else None
         story = _unknown(book, url) if known is None else _known(book, known)
@@ -93,9 +99,9 @@ def _because(book: _Book, known: KnownUrl, state: str) -> str:
     reason = known.reason or known.refusal
     match state:
         case PageState.QUEUED:
-            return "it waits for its turn"
+            return _queued_because(book, known)
         case PageState.SKIPPED:
-            return f"it was left out when it was found: {reason}"
+            return _skipped_because(known)
         case PageState.BLOCKED:
             return _blocked_because(book, known)
         case PageState.FAILED:
@@ -105,6 +111,42 @@ def _because(book: _Book, known: KnownUrl, state: str) -> str:
         case PageState.DUPLICATE:
             return "its content is that of another page"
     return f"the server answered {known.http_status}" + (f" ({reason})" if reason else "")
+
+
+def _queued_because(book: _Book, known: KnownUrl) -> str:
+    """What it waits for: 1. nothing any more 2. its host's robots.txt 3. what comes before it 4. its host."""
+    politeness = book.settings.politeness
+    resumed = "" if book.is_at_work else "; the crawl is not at work: `weaver resume` goes on with it"
+    if OptOut(politeness.opt_out).covers(known.origin):
+        return f"its turn has not come; it will be left out then, by the opt-out list (politeness.opt_out){resumed}"
+    if politeness.robots == "obey" and (wait := _robots_wait(_robots(book, known.url))):
+        return f"it waits for its host's robots.txt, {wait}{resumed}"
+    place = book.reader.place_in_queue(known.host_id, known.id)
+    if place and place[1]:
+        return f"it waits for its turn: {place[1]:,} of {place[2]:,} URLs queued at its host come before it{resumed}"
+    ready_at = iso_time(book.reader.host_timing(known.host_id)[0])
+    host = f", which may be asked from {ready_at}" if ready_at else ""
+    return f"it waits for its host{host}: it is the next there{resumed}"
+
+
+def _robots_wait(robots: Story) -> str:
+    """Why the host's rules are not known yet; empty where they are."""
+    if robots["status"] is None:
+        return "which has not been answered yet"
+    if robots["status"] != RobotsStatus.UNREACHABLE:
+        return ""
+    tries = f", try {tries_in_words(robots['tries'])}" if robots["tries"] else ""
+    how = f" ({robots['why']}{tries})" if robots["why"] else ""
+    return f"unreachable since {robots['unreachable_since']}{how}"
+
+
+def _skipped_because(known: KnownUrl) -> str:
+    """A URL with a page was judged at its turn, one without when it was found."""
+    if known.state is None:
+        return f"it was left out when it was found: {known.refusal}"
+    if known.reason == Decision.OPT_OUT:
+        return "it was left out at its turn by the opt-out list (politeness.opt_out)"
+    return f"it was left out at its turn: {known.reason}"
 
 
 def _blocked_because(book: _Book, known: KnownUrl) -> str:
@@ -149,17 +191,37 @@ def _edges(packed: bytes | None) -> list[tuple[int, str]]:
 
 
 def _robots(book: _Book, url: str) -> Story:
-    """What is stored of the host's robots.txt, and the line that forbids the URL, if one does."""
-    stored = book.reader.host_robots(origin_of(url))
-    if stored is None:
+    """What is known of the host's robots.txt, and the line that forbids the URL, if one does."""
+    origin = origin_of(url)
+    status, packed, fetched_at = book.reader.host_robots(origin) or ("", b"", 0.0)
+    told = [] if status in _ANSWERED else _told_unreachable(book, origin)
+    if told or status == RobotsStatus.UNREACHABLE:
+        return _unreachable(book, origin, told)
+    if not status:
         return {"status": None}
-    status, packed, fetched_at = stored
     body = unpacked_body(packed)
     line = blocking_line(body, book.settings.politeness.robots_token, target_of(url)) if body else None
     return {
-        "status": status or None,
+        "status": status,
         "fetched_at": iso_time(fetched_at),
         "blocked_by": {"line": line.number, "text": line.text} if line else None,
+    }
+
+
+def _told_unreachable(book: _Book, origin: str) -> list[Story]:
+    """The newest events of the host's robots.txt: its row is committed with the next page only, which waits for it."""
+    events = newest_events(book.directory)
+    return [event for event in events if (event.get("kind"), event.get("origin")) == ("robots_unreachable", origin)]
+
+
+def _unreachable(book: _Book, origin: str, told: list[Story]) -> Story:
+    """Since when the host's robots.txt is unreachable, why, and at which try; the last two only where it was told."""
+    first, newest = (told[0], told[-1]) if told else ({}, {})
+    return {
+        "status": RobotsStatus.UNREACHABLE.value,
+        "unreachable_since": iso_time(book.reader.robots_unreachable_since(origin) or first.get("at")),
+        "why": newest.get("why"),
+        "tries": newest.get("tries"),
     }
 
 

@@ -5,20 +5,31 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from weaver.analysis.directory import is_at_work, open_reader
+from weaver.analysis.tables import state_of
 from weaver.base.errors import DirectoryError
 from weaver.base.page import PageState
+from weaver.base.settings import Settings
+from weaver.base.sources import settings_from
+from weaver.base.url import Canonicalizer, url_key
 from weaver.persistence.events_log import EVENTS_NAME
+from weaver.persistence.keys import to_signed
 from weaver.persistence.reader import CrawlReader, HostPace, Run
 
 HOSTS_SHOWN = 3
 EVENTS_SHOWN = 5
 EVENTS_TAIL_BYTES = 64 << 10
+SEEDS_SHOWN = 10
 INTERRUPTED = "interrupted"
 RUNNING = "running"
+DISK_FAILED = "disk_failed"
+RUN_STARTED = "run_started"
+# A seed in one of these states led to nothing.
+_FRUITLESS = frozenset({PageState.SKIPPED, PageState.BLOCKED, PageState.FAILED})
 
 Document = dict[str, Any]
 
@@ -29,9 +40,13 @@ def disk_status(directory: Path) -> Document:
         run = reader.last_run()
         state = _state(run, directory)
         document: Document = json.loads(reader.meta("status") or "{}")
+        failure = ""
         if state == INTERRUPTED:
             document = _recounted(reader, document)
-    times = {"started_at": run.started_at, "ended_at": run.ended_at} if run else {}
+            failure = disk_failure(directory)
+    times: Document = {"started_at": run.started_at, "ended_at": run.ended_at} if run else {}
+    if failure:
+        state, times["disk_error"] = DISK_FAILED, failure
     return document | times | {"state": state, "directory": str(directory)}
 
 
@@ -56,10 +71,37 @@ def crawl_report(directory: Path) -> Document:
             "slowest_hosts": [_pace(host) for host in reader.paces(HOSTS_SHOWN)],
             "failing_hosts": [_pace(host) for host in reader.failing(HOSTS_SHOWN)] if failures else [],
             "events": newest_events(directory, EVENTS_SHOWN),
+            "fruitless_seeds": _fruitless_seeds(reader),
         }
 
 
-def newest_events(directory: Path, limit: int) -> list[Document]:
+def disk_failure(directory: Path) -> str:
+    """What the newest run said of its disk before it ended without being entered as ended; empty where nothing."""
+    failure = ""
+    for event in newest_events(directory):
+        if event.get("kind") == RUN_STARTED:
+            failure = ""
+        elif event.get("kind") == DISK_FAILED:
+            failure = str(event.get("error") or "no further word")
+    return failure
+
+
+def _fruitless_seeds(reader: CrawlReader) -> list[Document]:
+    """The seeds that led to nothing, each with its state and the reason, at most SEEDS_SHOWN."""
+    run = reader.last_run()
+    settings = settings_from(json.loads(run.settings)) if run else Settings()
+    canonical = Canonicalizer(settings.url).canonical
+    key_seed = int(reader.meta("crawl_seed") or 0)
+    urls = dict.fromkeys(filter(None, map(canonical, settings.crawl.seeds)))
+    ids = (reader.id_of(to_signed(url_key(url, key_seed)), url) for url in urls)
+    known = (seed for seed in map(reader.known_url, ids) if seed is not None and state_of(seed) in _FRUITLESS)
+    return [
+        {"url": seed.url, "state": state_of(seed), "reason": seed.reason or seed.refusal}
+        for seed in islice(known, SEEDS_SHOWN)
+    ]
+
+
+def newest_events(directory: Path, limit: int = EVENTS_TAIL_BYTES) -> list[Document]:
     """The newest lines of the events log, oldest first, at most `limit` and EVENTS_TAIL_BYTES; torn lines left out."""
     try:
         with (directory / EVENTS_NAME).open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Which line of a robots.txt keeps weaver from a URL, so that a person can look at it."""
+"""Why a robots.txt keeps weaver from a URL, so that a person can look at it: the line, or the tries to get it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from weaver.politeness.robots import parse_rules
+from weaver.politeness.robots_policy import ROBOTS_TRIES
 
 _RULE = re.compile(r"^\s*(dis?s?allow|allow)\b\s*:?\s*([^#]*)", re.IGNORECASE)
 _ALONE = "User-agent: *\n{line}\n"
@@ -33,6 +34,11 @@ def blocking_line(body: bytes, token: str, target: str) -> RobotsLine | None:
         if _forbids("\n".join(_only_rule(lines, index)), token, target):
             return RobotsLine(index + 1, lines[index].strip())
     return None
+
+
+def tries_in_words(tries: object) -> str:
+    """The number of a fruitless try for a robots.txt, with how many there are before its pages are turned away."""
+    return f"{tries} of {ROBOTS_TRIES}" if isinstance(tries, int) and tries <= ROBOTS_TRIES else str(tries)
 
 
 def _forbids(text: str, token: str, target: str) -> bool:

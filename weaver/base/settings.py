@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from weaver.base.units import parse_duration, parse_size
+from weaver.base.validators import enough_memory, network, number_not_truth, regular_expression, sendable_headers
 
+Count = Annotated[int, BeforeValidator(number_not_truth)]
+Ratio = Annotated[float, BeforeValidator(number_not_truth)]
+Pattern = Annotated[str, AfterValidator(regular_expression)]
+Network = Annotated[str, AfterValidator(network)]
+Headers = Annotated[dict[str, str], AfterValidator(sendable_headers)]
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
 
@@ -20,17 +26,23 @@ class CrawlSettings(_Section):
     """What to crawl, and when to stop."""
 
     seeds: tuple[str, ...] = Field(default=(), description="URLs the crawl starts from")
-    max_pages: int | None = Field(default=None, ge=1, description="stop after this many pages were fetched")
-    max_depth: int | None = Field(default=None, ge=0, description="links away from the seeds")
-    max_duration: Duration | None = Field(default=None, description="stop after this long")
-    concurrency: int = Field(default=64, ge=1, le=4096, description="requests under way at once, all hosts together")
+    max_pages: Annotated[Count, Field(ge=1)] | None = Field(
+        default=None, description="stop after this many pages were fetched"
+    )
+    max_depth: Annotated[Count, Field(ge=0)] | None = Field(
+        default=None, description="links away from the nearest seed (redirects not counted)"
+    )
+    max_duration: Duration | None = Field(
+        default=None, description="stop after this long; what is under way gets 2 s more"
+    )
+    concurrency: Count = Field(default=64, ge=1, le=4096, description="requests under way at once, all hosts together")
     nofollow: Literal["respect", "follow"] = Field(
         default="respect", description="whether links marked nofollow (rel, meta robots, X-Robots-Tag) are left alone"
     )
     duplicates: Literal["never", "elsewhere", "always"] = Field(
         default="elsewhere", description="whether the links of a duplicate page are followed"
     )
-    duplicates_per_template: int = Field(
+    duplicates_per_template: Count = Field(
         default=200, ge=0, description="how many duplicates of one URL template on a host have their links followed"
     )
     event_loop: Literal["auto", "asyncio"] = Field(
@@ -44,11 +56,15 @@ class ScopeSettings(_Section):
     mode: Literal["host", "domain", "prefix", "any"] = Field(
         default="host", description="same host as a seed, same registrable domain, below a seed's folder, or anywhere"
     )
-    include: tuple[str, ...] = Field(default=(), description="regular expressions; where given, a URL must match one")
-    exclude: tuple[str, ...] = Field(default=(), description="regular expressions; a URL that matches one is left out")
-    max_url_length: int = Field(default=2048, ge=16, description="characters; longer URLs are left out")
-    max_pages_per_host: int | None = Field(default=None, ge=1, description="pages of one host")
-    ports: tuple[int, ...] = Field(default=(80, 443), description="ports allowed besides those of the seeds")
+    include: tuple[Pattern, ...] = Field(
+        default=(), description="regular expressions; where given, a URL must match one"
+    )
+    exclude: tuple[Pattern, ...] = Field(
+        default=(), description="regular expressions; a URL that matches one is left out"
+    )
+    max_url_length: Count = Field(default=2048, ge=16, description="characters; longer URLs are left out")
+    max_pages_per_host: Annotated[Count, Field(ge=1)] | None = Field(default=None, description="pages of one host")
+    ports: tuple[Count, ...] = Field(default=(80, 443), description="ports allowed besides those of the seeds")
 
 
 class UrlSettings(_Section):
@@ -68,7 +84,7 @@ class PolitenessSettings(_Section):
     """How weaver behaves towards a host."""
 
     delay: Duration = Field(default=1.0, description="between two requests to one host")
-    per_host: int = Field(default=1, ge=1, le=256, description="requests under way at one host")
+    per_host: Count = Field(default=1, ge=1, le=256, description="requests under way at one host")
     robots: Literal["obey", "ignore"] = Field(default="obey", description="robots.txt, RFC 9309")
     robots_ttl: Duration = Field(
         default=86_400.0, description="how long a robots.txt is believed (at most 24 h by the RFC)"
@@ -76,7 +92,7 @@ class PolitenessSettings(_Section):
     max_crawl_delay: Duration = Field(default=60.0, description="a longer Crawl-delay is cut to this")
     max_retry_after: Duration = Field(default=3_600.0, description="a longer Retry-After is cut to this")
     max_backoff: Duration = Field(default=300.0, description="the longest pause after failures in a row")
-    max_hosts: int = Field(default=200_000, ge=1, description="hosts whose state is kept in RAM")
+    max_hosts: Count = Field(default=200_000, ge=1, description="hosts whose state is kept in RAM")
     user_agent: str = Field(default="", description="sent with each request; empty: weaver's own, with the contact")
     contact: str = Field(default="", description="a URL or e-mail address that site owners can write to")
     robots_token: str = Field(default="weaver", description="the product token looked up in robots.txt")
@@ -90,24 +106,26 @@ class FetchSettings(_Section):
     connect_timeout: Duration = Field(default=10.0, description="name look-up, TCP and TLS")
     max_body: Size = Field(default=8 << 20, description="bytes of a decoded body; the rest is cut off")
     max_header: Size = Field(default=64 << 10, description="bytes of all headers of a response")
-    max_ratio: float = Field(default=200.0, ge=1, description="decoded bytes for one received, beyond the first 64 KiB")
+    max_ratio: Ratio = Field(default=200.0, ge=1, description="decoded bytes for one received, beyond the first 64 KiB")
     min_rate: Size = Field(default=128, description="bytes per second, judged over 10 s windows")
-    max_redirects: int = Field(default=10, ge=0, description="redirects in a row")
-    retries: int = Field(default=2, ge=0, le=20, description="further tries of a request that failed")
+    max_redirects: Count = Field(default=10, ge=0, description="redirects in a row")
+    retries: Count = Field(default=2, ge=0, le=20, description="further tries of a request that failed")
     allow_private: bool = Field(default=False, description="private, loopback and link-local addresses may be visited")
-    allow_networks: tuple[str, ...] = Field(default=(), description="networks that may be visited though private")
+    allow_networks: tuple[Network, ...] = Field(default=(), description="networks that may be visited though private")
     cookies: bool = Field(default=False, description="keep and send cookies, per host, for the run")
-    headers: dict[str, str] = Field(default={}, description="further request headers, sent to the seeds' hosts only")
+    headers: Headers = Field(default={}, description="further request headers, sent to the seeds' hosts only")
     verify_tls: bool = Field(default=True, description="refuse certificates that don't verify")
     dns_ttl: Duration = Field(default=300.0, description="how long an address is believed")
-    dns_entries: int = Field(default=10_000, ge=1, description="names whose addresses are kept")
+    dns_entries: Count = Field(default=10_000, ge=1, description="names whose addresses are kept")
 
 
 class ParseSettings(_Section):
     """What is read from a page."""
 
-    max_links: int = Field(default=20_000, ge=1, description="links taken from one page")
-    max_depth: int = Field(default=1_000, ge=16, description="unclosed elements; deeper pages take the slow, safe path")
+    max_links: Count = Field(default=20_000, ge=1, description="links taken from one page")
+    max_depth: Count = Field(
+        default=1_000, ge=16, description="unclosed elements; deeper pages take the slow, safe path"
+    )
     default_charset: str = Field(
         default="windows-1252", description="where nothing names one and the bytes aren't UTF-8"
     )
@@ -116,33 +134,41 @@ class ParseSettings(_Section):
 class DedupeSettings(_Section):
     """What counts as seen before."""
 
-    max_digests: int = Field(default=2_000_000, ge=1, description="digests kept in RAM")
+    max_digests: Count = Field(default=2_000_000, ge=1, description="digests kept in RAM")
     disk: Literal["lookup", "drop"] = Field(
         default="lookup", description="whether a digest that left RAM is still found"
     )
     text: bool = Field(default=True, description="compare the visible text too, not only the bytes")
-    min_text: int = Field(default=256, ge=0, description="characters; a shorter text says nothing")
+    min_text: Count = Field(default=256, ge=0, description="characters; a shorter text says nothing")
 
 
 class FrontierSettings(_Section):
     """What waits to be fetched."""
 
-    window: int = Field(default=100_000, ge=16, description="queued URLs kept in RAM, all hosts together")
-    window_per_host: int = Field(default=2_000, ge=1, description="queued URLs kept in RAM for one host")
-    active_hosts: int = Field(default=50_000, ge=1, description="hosts with a queue in RAM; further ones wait on disk")
+    window: Count = Field(default=100_000, ge=16, description="queued URLs kept in RAM, all hosts together")
+    window_per_host: Count = Field(default=2_000, ge=1, description="queued URLs kept in RAM for one host")
+    active_hosts: Count = Field(
+        default=50_000, ge=1, description="hosts with a queue in RAM; further ones wait on disk"
+    )
 
 
 class GraphSettings(_Section):
     """The resident part of the link graph."""
 
-    max_edges: int | None = Field(default=None, ge=1, description="edges kept in RAM; default: what the account holds")
-    max_nodes: int | None = Field(default=None, ge=1, description="nodes kept in RAM; default: what the account holds")
+    max_edges: Annotated[Count, Field(ge=1)] | None = Field(
+        default=None, description="edges kept in RAM; default: what the account holds"
+    )
+    max_nodes: Annotated[Count, Field(ge=1)] | None = Field(
+        default=None, description="nodes kept in RAM; default: what the account holds"
+    )
 
 
 class MemorySettings(_Section):
     """The one byte budget."""
 
-    budget: Size = Field(default=256 << 20, description="for all of weaver's own structures together")
+    budget: Annotated[Size, AfterValidator(enough_memory)] = Field(
+        default=256 << 20, description="for all of weaver's own structures together, at least 1 MiB"
+    )
 
 
 class PersistenceSettings(_Section):
@@ -151,8 +177,8 @@ class PersistenceSettings(_Section):
     commit_interval: Duration = Field(
         default=0.05, le=0.2, description="the longest a finished page waits for its commit"
     )
-    commit_pages: int = Field(default=512, ge=1, le=512, description="pages of one commit")
-    queue_pages: int = Field(
+    commit_pages: Count = Field(default=512, ge=1, le=512, description="pages of one commit")
+    queue_pages: Count = Field(
         default=1_024, ge=1, description="finished pages waiting for the writer, then the crawl waits"
     )
     synchronous: Literal["normal", "full"] = Field(default="normal", description="SQLite's PRAGMA synchronous")

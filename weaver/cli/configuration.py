@@ -11,6 +11,7 @@ import click
 
 from weaver.base.settings import Settings
 from weaver.base.sources import load_settings, parse_assignment
+from weaver.cli.lazy import imported
 from weaver.cli.terminal import printable
 
 _FILE = click.option("-c", "--config", "file", type=click.Path(path_type=Path), help="A TOML file with settings.")
@@ -39,7 +40,8 @@ def show(file: Path | None, assignments: tuple[str, ...], as_json: bool) -> None
 @_JSON
 def check(file: Path | None, assignments: tuple[str, ...], as_json: bool) -> None:
     """Say whether the settings are acceptable; exit code 2 when they are not."""
-    _settings(file, assignments)
+    # Only the pipeline knows what a seed must be; it is imported for this one question.
+    imported("weaver.pipeline:canonical_seeds")(_settings(file, assignments))
     source = str(file) if file else "the settings"
     click.echo(json.dumps({"ok": True, "source": source}) if as_json else f"{printable(source)}: all good")
 

@@ -19,9 +19,9 @@ from weaver.base.url import Canonicalizer, host_of, redacted
 from weaver.cli.exit_codes import EXIT_CODES, ExitCode
 from weaver.cli.flags import flag_pairs, output_flags, setting_flags
 from weaver.cli.live import LiveProgress
-from weaver.cli.progress import LineProgress, NoProgress, Progress
+from weaver.cli.progress import LineProgress, NoProgress, Progress, say
 from weaver.cli.running import Ended, Job, run_job
-from weaver.cli.summary import summary
+from weaver.cli.summary import seed_line, summary
 
 
 @click.command()
@@ -86,11 +86,20 @@ def progress_for(title: str, settings: CrawlSettings, is_quiet: bool) -> Progres
 def run_and_tell(job: Job, as_json: bool, is_quiet: bool) -> None:
     """Run the job, print the summary or the document, and leave with the exit code of its end."""
     ended = run_job(job)
+    code = exit_code_of(ended)
     if as_json:
         click.echo(json.dumps(document_of(ended, job.directory)))
     elif not is_quiet:
         click.echo(summary(ended.status, crawl_report(job.directory), job.directory))
-    sys.exit(exit_code_of(ended))
+    if code is ExitCode.FAILED and (as_json or is_quiet):
+        _tell_seeds(job.directory)
+    sys.exit(code)
+
+
+def _tell_seeds(directory: Path) -> None:
+    """Where no summary is read: why a crawl has no pages."""
+    for seed in crawl_report(directory)["fruitless_seeds"]:
+        say(f"error: {seed_line(seed)}")
 
 
 def exit_code_of(ended: Ended) -> ExitCode:

@@ -23,8 +23,10 @@ class SettingFlag(NamedTuple):
 LIMIT_FLAGS = (
     SettingFlag("--memory", "memory.budget", "For all of weaver's own structures together, such as 256MiB."),
     SettingFlag("--max-pages", "crawl.max_pages", "Stop after so many pages.", int),
-    SettingFlag("--max-depth", "crawl.max_depth", "Links away from the seeds.", int),
-    SettingFlag("--max-duration", "crawl.max_duration", "Stop after so long, such as 10m."),
+    SettingFlag("--max-depth", "crawl.max_depth", "Links away from the nearest seed (redirects not counted).", int),
+    SettingFlag(
+        "--max-duration", "crawl.max_duration", "Stop after so long, such as 10m; what is under way gets 2 s more."
+    ),
     SettingFlag(
         "--scope", "scope.mode", "What belongs to the crawl.", click.Choice(["host", "domain", "prefix", "any"])
     ),

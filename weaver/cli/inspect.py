@@ -60,6 +60,7 @@ def export(directory: Path, form: str, table: str | None, output: str, with_urls
         if as_json:
             raise click.UsageError("--json prints its document on stdout; name a file with -o")
         export_to(directory, form, table or "pages", sys.stdout.buffer, with_urls)
+        sys.stdout.buffer.flush()
         return
     with whole_file(Path(output)) as stream:
         exported = export_to(directory, form, table or "pages", stream, with_urls)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import sys
 from typing import Any
 
 import click
 
-from weaver.base.errors import DirectoryError, SeedError, SettingsError, WeaverError
+from weaver.base.errors import WeaverError
 from weaver.base.version import VERSION
-from weaver.cli.exit_codes import ExitCode
+from weaver.cli.exit_codes import ExitCode, error_code
 from weaver.cli.lazy import CommandEntry, LazyGroup
 from weaver.cli.terminal import printable
 
@@ -24,6 +27,8 @@ COMMANDS = {
     "demo": CommandEntry("weaver.cli.demo:demo", "Serve a small web on this machine and crawl it."),
 }
 
+_WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
 
 class WeaverGroup(LazyGroup):
     """The root group: an error that weaver raises is told in one line, never as a traceback."""
@@ -31,27 +36,55 @@ class WeaverGroup(LazyGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (SettingsError, SeedError, DirectoryError) as error:
-            raise WrongUse(str(error)) from error
         except WeaverError as error:
-            raise CommandFailed(str(error)) from error
+            failed = WrongUse if error_code(error) is ExitCode.USAGE else CommandFailed
+            raise failed(str(error)) from error
         except KeyboardInterrupt as error:
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from error
+        except BrokenPipeError as error:
+            _give_up_stdout()
+            raise click.exceptions.Exit(ExitCode.CLOSED_PIPE) from error
+        except OSError as error:
+            raise _failed_by_the_system(error) from error
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            # `--help` and `--version` write before any command is invoked.
+            failed = _failed_by_the_system(error)
+            failed.show()
+            sys.exit(failed.exit_code)
 
 
 class CommandFailed(click.ClickException):
-    """A WeaverError on its way to the terminal."""
+    """An error on its way to the terminal."""
 
     exit_code = ExitCode.FAILED
 
     def show(self, _file: Any = None) -> None:
-        click.echo(f"weaver: error: {printable(self.message)}", err=True)
+        with contextlib.suppress(OSError):
+            click.echo(f"weaver: error: {printable(self.message)}", err=True)
 
 
 class WrongUse(CommandFailed):
     """One that the user mends."""
 
     exit_code = ExitCode.USAGE
+
+
+def _failed_by_the_system(error: OSError) -> CommandFailed:
+    """A full disk that names no file is met by the one stream without a name: stdout."""
+    _give_up_stdout()
+    where = error.filename or ("can't write to stdout" if error.errno in _WRITE_ERRORS else "")
+    reason = error.strerror or repr(error)
+    return CommandFailed(f"{where}: {reason}" if where else reason)
+
+
+def _give_up_stdout() -> None:
+    """What is still in its buffer can't be written either, and would be tried again, loudly, when Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.close()
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import Any, Protocol
 
 import click
 
+from weaver.analysis.robots_reason import tries_in_words
 from weaver.base.events import Event
 from weaver.base.settings import CrawlSettings
 from weaver.base.units import format_duration, format_size
@@ -14,6 +16,8 @@ from weaver.cli.figures import Pace, Status, left_s, pages_done
 from weaver.cli.terminal import printable
 
 LINE_INTERVAL_S = 5.0
+RUN_STARTED = "run_started"
+ROBOTS_UNREACHABLE = "robots_unreachable"
 
 
 class Progress(Protocol):
@@ -46,7 +50,7 @@ class NoProgress:
         pass
 
     def note(self, text: str) -> None:
-        click.echo(f"weaver: {text}", err=True)
+        say(text)
 
     def close(self) -> None:
         pass
@@ -63,18 +67,30 @@ class LineProgress:
     def open(self) -> None:
         self._next_line_at = time.monotonic() + LINE_INTERVAL_S
 
-    def tick(self, status: Status, _events: list[Event]) -> None:
+    def tick(self, status: Status, events: list[Event]) -> None:
         now_s = time.monotonic()
         self._pace.add(now_s, pages_done(status))
         if now_s >= self._next_line_at:
             self._next_line_at = now_s + LINE_INTERVAL_S
-            self.note(progress_line(status, self._settings, self._pace.per_second))
+            self.note(progress_line(status, self._settings, self._pace.per_second) + news(status, events))
 
     def note(self, text: str) -> None:
-        click.echo(f"weaver: {text}", err=True)
+        say(text)
 
     def close(self) -> None:
         pass
+
+
+def say(text: str) -> None:
+    """One line on stderr. A stderr that is closed or full must not end a crawl, whose pages go elsewhere."""
+    with contextlib.suppress(OSError):
+        click.echo(f"weaver: {text}", err=True)
+
+
+def news(status: Status, events: list[Event]) -> str:
+    """While nothing was fetched yet: the newest event, which says what the crawl waits for; else empty."""
+    telling = [event for event in events if event.kind != RUN_STARTED]
+    return f"; newest: {event_line(telling[-1])}" if telling and not pages_done(status) else ""
 
 
 def progress_line(status: Status, settings: CrawlSettings, per_second: float) -> str:
@@ -102,8 +118,13 @@ def hosts_known(status: Status) -> int:
 def event_line(event: Event) -> str:
     """An event as one printable line: when, what, and its facts."""
     clock = time.strftime("%H:%M:%S", time.localtime(event.at))
-    facts = " ".join(f"{name}={value}" for name, value in event.facts.items())
+    facts = " ".join(f"{name}={_fact(event, name)}" for name in event.facts)
     return printable(f"{clock} {event.kind} {facts}".rstrip())
+
+
+def _fact(event: Event, name: str) -> object:
+    value = event.facts[name]
+    return tries_in_words(value) if (event.kind, name) == (ROBOTS_UNREACHABLE, "tries") else value
 
 
 def page_line(page: Any) -> str:

@@ -44,6 +44,9 @@ def _robots(story: Story) -> list[str]:
     robots = story["robots"]
     if robots["status"] is None:
         return [_line("robots", "robots.txt of this host was never asked for")]
+    if since := robots.get("unreachable_since"):
+        why = f" ({robots['why']})" if robots["why"] else ""
+        return [_line("robots", f"unreachable since {since}{why}; until it answers, nothing may be fetched")]
     rule = robots.get("blocked_by")
     verdict = f"line {rule['line']} forbids it: {rule['text']}" if rule else "no line forbids it"
     return [_line("robots", f"{robots['status']}, fetched {robots['fetched_at'] or 'never'}; {verdict}")]

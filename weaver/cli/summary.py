@@ -10,6 +10,7 @@ from typing import Any
 
 from weaver.base.events import Event
 from weaver.base.units import format_duration, format_size
+from weaver.base.url import redacted
 from weaver.cli.figures import Status, pages_done
 from weaver.cli.progress import event_line, hosts_known
 from weaver.cli.terminal import printable, shortened
@@ -27,15 +28,26 @@ STATES = {
     "drained": "interrupted; what was under way is finished, the rest is queued",
     "stopped": "interrupted at once; what was under way is queued again",
     "interrupted": "interrupted without a word (killed, or the machine stopped); nothing that was committed is lost",
+    "disk_failed": "stopped, for the disk failed; nothing that was committed is lost",
     "failed": "failed",
 }
+NO_PAGES = "finished without one page: no seed led to any"
+SEED_FATES = {"skipped": "was left out", "blocked_robots": "was not fetched", "failed": "failed"}
+REFUSED_BY = {
+    "not_included": "scope.include",
+    "excluded": "scope.exclude",
+    "url_too_long": "scope.max_url_length",
+    "opt_out": "politeness.opt_out",
+}
+"""The setting that keeps a URL out, by the reason."""
 UNFINISHED = frozenset(STATES) - {"running", "finished"}
 
 
 def summary(status: Status, report: Mapping[str, Any], directory: Path) -> str:
     """The whole summary; `status` is the status document, `report` what the directory tells beyond it."""
     lines = [
-        _line("crawl", f"{directory}: {STATES.get(status.get('state', ''), status.get('state', ''))}"),
+        _line("crawl", f"{directory}: {_state(status, report)}"),
+        *_seeds(report),
         *_pages(status),
         *_skipped(status),
         *_counted("blocked", report.get("blocked", {})),
@@ -51,6 +63,28 @@ def summary(status: Status, report: Mapping[str, Any], directory: Path) -> str:
 
 def _line(label: str, text: str) -> str:
     return f"{label:<{LABEL_COLUMNS}}{printable(text)}"
+
+
+def _state(status: Status, report: Mapping[str, Any]) -> str:
+    state = str(status.get("state", ""))
+    if state == "finished" and report.get("fruitless_seeds") and not pages_done(status):
+        return NO_PAGES
+    error = status.get("disk_error")
+    return STATES.get(state, state) + (f" ({error})" if error else "")
+
+
+def _seeds(report: Mapping[str, Any]) -> list[str]:
+    """The seeds that led to nothing, each with the reason: the crawl's user named them, and looks for them here."""
+    texts = [seed_line(seed) for seed in report.get("fruitless_seeds", ())]
+    return [_line("" if index else "seeds", text) for index, text in enumerate(texts)]
+
+
+def seed_line(seed: Mapping[str, Any]) -> str:
+    """A seed that led to nothing, and why."""
+    reason = str(seed["reason"]).replace("_", " ")
+    setting = REFUSED_BY.get(seed["reason"])
+    fate = SEED_FATES.get(seed["state"], seed["state"])
+    return printable(f"{redacted(seed['url'])} {fate}: {reason}{f' ({setting})' if setting else ''}")
 
 
 def _pages(status: Status) -> list[str]:

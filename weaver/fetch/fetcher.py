@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from weaver.base.errors import SettingsError
 from weaver.base.page import Failure, Fetched, Task, TaskKind
 from weaver.base.settings import FetchSettings
 from weaver.base.url import origin_of
+from weaver.base.validators import header_refusal
 from weaver.fetch.aiohttp_transport import AiohttpTransport
 from weaver.fetch.deadlines import Deadlines
 from weaver.fetch.decode import ACCEPT_ENCODING
@@ -22,14 +22,6 @@ from weaver.fetch.transport import Transport, TransportStatistics
 ACCEPT = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 ROBOTS_BODY_BYTES = 512 << 10  # RFC 9309, 2.5: at least 500 KiB must be parsed
 ROBOTS_CAP = "robots_cap"
-
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_VALUE = re.compile(r"[\x20-\x7e\x80-\U0010ffff\t]*")
-# What frames a message or names its host belongs to the transport.
-_NOT_SETTABLE = frozenset({
-    "connection", "content-length", "cookie", "expect", "host", "keep-alive", "proxy-authorization", "te", "trailer",
-    "transfer-encoding", "upgrade",
-})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +151,6 @@ def _merged(own: Mapping[str, str], private: Mapping[str, str]) -> dict[str, str
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if _TOKEN.fullmatch(name) is None or name.lower() in _NOT_SETTABLE:
-            raise SettingsError(f"fetch.headers: a header {name!r} can't be set")
-        if _VALUE.fullmatch(value) is None:
-            raise SettingsError(f"fetch.headers: the value of {name!r} holds control characters")
+    refusal = header_refusal(headers)
+    if refusal:
+        raise SettingsError(f"fetch.headers: {refusal}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import traceback
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
@@ -100,11 +101,14 @@ class Engine:
 
     def fail(self, error: BaseException) -> None:
         """The disk failed: nothing that happens from now on could be kept, so everything stops at once."""
-        if self._error is None:
-            self._error = error
-            self._events.emit("disk_failed", error=str(error))
+        is_first = self._error is None
+        self._error = self._error or error
         self.ending = ExitReason.FAILED
         self._cancel()
+        if is_first:
+            # The log of events lies on the same disk: if it can't be told there, the error itself still tells it.
+            with contextlib.suppress(WeaverError):
+                self._events.emit("disk_failed", error=str(error))
 
     async def _work(self, hand_out: Callable[[PageResult], Awaitable[None]] | None) -> None:
         try:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from dataclasses import dataclass
-
-import psutil
 
 from weaver.base.clock import Clock
 from weaver.base.version import VERSION
 from weaver.memory.budget import Budget
+from weaver.memory.meter import peak_rss_bytes, rss_bytes
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.engine import ExitReason
 from weaver.pipeline.page_run import Stages
@@ -35,7 +33,6 @@ class StatusReport:
         self._earlier = earlier
         self._began_at = clock.monotonic()
         self._cpu_at_start_s = time.process_time()
-        self._process = psutil.Process()
 
     @property
     def cpu_s(self) -> float:
@@ -119,11 +116,10 @@ class StatusReport:
         }
 
     def _memory(self) -> dict[str, object]:
-        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "budget_bytes": self._budget.limit,
-            "rss_bytes": self._process.memory_info().rss,
-            "peak_rss_bytes": peak_kib * 1024,
+            "rss_bytes": rss_bytes(),
+            "peak_rss_bytes": peak_rss_bytes(),
             "accounts": {
                 account.tag: {
                     "used": account.used,
