@@ -377,3 +377,17 @@ async def test_request_headers_of_the_user_never_reach_the_disk(tmp_path: Path) 
     settings = settings_for(fetch__headers={"X-Api-Key": "canary-3141592"})
     await crawl_all(site({"/": html("x", "/a"), "/a": html("y")}), tmp_path / "c", settings)
     assert all(b"canary-3141592" not in file.read_bytes() for file in (tmp_path / "c").iterdir())
+
+
+async def test_a_slow_listener_gets_every_page(tmp_path: Path) -> None:
+    """The crawl waits for a listener that takes its time, also at its end; no result is dropped."""
+    pages = {"/": html("", *(f"/{n}" for n in range(12)))} | {f"/{n}": html(str(n)) for n in range(12)}
+    heard = []
+    settings = settings_for(crawl__concurrency=2)
+    async with open_crawl(settings, tmp_path / "c", transport=site(pages)) as crawl:
+        async for page in crawl.run():
+            heard.append(page.url)
+            for _ in range(300):
+                await asyncio.sleep(0)
+    assert len(heard) == len(set(heard)) == 13
+    assert crawl.exit_reason is ExitReason.FINISHED

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from xxhash import xxh3_128_digest
 
-DIGEST_BYTES = 16
-
 
 def body_digest(body: bytes) -> bytes:
     """xxh3-128 of the decoded body: 16 bytes; 64 bits would collide at web scale."""

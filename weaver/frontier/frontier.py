@@ -9,7 +9,7 @@ from typing import Protocol
 from weaver.base.clock import Clock
 from weaver.base.page import Task
 from weaver.base.settings import FrontierSettings
-from weaver.frontier.host_queue import BEFORE_ALL, Entry, HostQueue, Key
+from weaver.frontier.host_queue import Entry, HostQueue, Key
 from weaver.frontier.ready_hosts import ReadyHosts
 from weaver.memory.budget import Account
 
@@ -81,7 +81,6 @@ class Frontier:
         self._work_after_ask = False
         self.queued = queued
         self.in_flight = 0
-        self.spilled_total = 0
 
     def __repr__(self) -> str:
         held = f"in_ram={self._window}, hosts={len(self._hosts)}"
@@ -226,8 +225,6 @@ class Frontier:
         before = len(host)
         if host.push(entry, self._room(host)):
             self._remember(len(host) - before)
-        else:
-            self.spilled_total += 1
 
     def _room(self, host: HostQueue) -> int:
         """How many entries the host may hold in RAM: its share, or its floor when the window is full."""
@@ -275,6 +272,3 @@ class Frontier:
     def _forget(self, entries: int) -> None:
         self._window -= entries
         self._account.release(entries * ENTRY_BYTES)
-
-
-__all__ = ["BEFORE_ALL", "ColdQueue", "Frontier", "Lease"]

@@ -31,11 +31,6 @@ class Counters:
         """Pages whose body was taken, duplicates included."""
         return self.new + self.duplicate
 
-    @property
-    def finished(self) -> int:
-        """URLs with an outcome of any kind."""
-        return self.fetched + self.redirect + self.failed + self.blocked_robots + self.skipped
-
     def count(self, page: PageRow) -> None:
         """Add one page's outcome."""
         self.count_state(page.state, page.reason, 1)

@@ -91,8 +91,9 @@ class Crawl:
         finally:
             self.exit_reason = reason
             self.events.emit("run_ended", reason=reason.value)
-            self._make_room()
-            self._results.put_nowait(_End())
+            if self._has_listener:
+                # A listener that leaves meanwhile makes room on its way out.
+                await self._results.put(_End())
         self.graph_digest = await self._run_log.finish(reason, self.status)
         return reason
 
@@ -121,8 +122,9 @@ class Crawl:
         self.drain()
         self._make_room()
         await asyncio.wait([self._running])
-        if not self._running.cancelled() and self._running.exception() is None:
-            return
+        if not self._running.cancelled():
+            # Whoever ran it was told; asking for it here keeps asyncio from telling it again.
+            self._running.exception()
 
     def status(self) -> dict[str, object]:
         """The status document, as `weaver status --json` prints it."""

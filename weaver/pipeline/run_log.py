@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import orjson
 
 from weaver.base.clock import Clock
+from weaver.base.errors import PersistenceError
 from weaver.base.settings import Settings
 from weaver.base.version import VERSION
 from weaver.persistence import (
@@ -68,6 +69,10 @@ class RunLog:
         finally:
             beating.cancel()
             await asyncio.wait([beating])
+            error = None if beating.cancelled() else beating.exception()
+            # A disk that failed has ended the crawl already, with its own error.
+            if error is not None and not isinstance(error, PersistenceError):
+                raise error
 
     async def _beat(self, status: Status) -> None:
         while True:
