@@ -152,3 +152,21 @@ def test_the_repr_is_a_state_line(subject: Subject) -> None:
     """A store's repr tells how many entries it holds."""
     store, _ = _filled(subject, 23)
     assert "23" in repr(store)
+
+
+def test_a_store_shrinks_to_its_account_and_fills_it_again(subject: Subject) -> None:
+    """Under a lower limit `shrink` lets go until the account fits and says how many bytes, then 0; puts go on."""
+    store, account = _filled(subject, PUTS)
+    before = account.used
+    account.limit = before // 2
+    released = 0
+    while given := store.shrink():
+        released += given
+    assert account.used <= account.limit
+    assert released == before - account.used
+    store.check()
+    account.limit = LIMIT
+    for n in range(PUTS + 1, 2 * PUTS):
+        subject.put(store, n)
+        assert account.used <= account.limit
+    store.check()

@@ -6,7 +6,14 @@ import pytest
 
 from weaver.base.clock import ManualClock
 from weaver.memory import Account, BoundedLRU
-from weaver.memory.bounded import ENTRY_BYTES, PUT_TIME_BYTES, SCAN_PER_PUT, SIZE_BYTES
+from weaver.memory.bounded import (
+    ENTRY_BYTES,
+    PRUNE_PER_PUT,
+    PUT_TIME_BYTES,
+    SCAN_PER_PUT,
+    SHRINK_PER_CALL,
+    SIZE_BYTES,
+)
 
 
 def _keys(lru: BoundedLRU[int, str]) -> list[int]:
@@ -286,3 +293,84 @@ def test_a_map_of_one_entry_works() -> None:
     for key in range(3):
         lru.put(key, "v")
     assert _keys(lru) == [2]
+
+
+def test_no_put_prunes_more_than_its_share_and_the_prune_goes_on() -> None:
+    """A large map over its cap goes down to 90 % over the next puts, PRUNE_PER_PUT entries each, and then rests."""
+    left: list[int] = []
+    lru: BoundedLRU[int, str] = BoundedLRU("lru", 10_000, on_evict=lambda key, _: left.append(key))
+    for key in range(10_000):
+        lru.put(key, "v")
+    sizes = []
+    for key in range(10_000, 10_100):
+        before = len(left)
+        lru.put(key, "v")
+        sizes.append(len(left) - before)
+        assert len(lru) <= lru.capacity
+    assert max(sizes) == PRUNE_PER_PUT
+    pruning = sizes.index(0)
+    assert all(size == PRUNE_PER_PUT for size in sizes[: pruning - 1])
+    assert not any(sizes[pruning:])
+    assert len(lru) == 9_000 + 100 - pruning
+    assert left == list(range(len(left)))
+    lru.check()
+
+
+def test_bytes_are_pruned_in_shares_too() -> None:
+    """Over the account's limit the map goes down to 90 % of it over the next puts, and is never over it."""
+    account = Account("robots", 10_000 * 100)
+    lru: BoundedLRU[int, str] = BoundedLRU("lru", 10**6, account=account, entry_bytes=100)
+    for key in range(10_000):
+        lru.put(key, "v")
+    lowest = len(lru)
+    for key in range(10_000, 10_100):
+        lru.put(key, "v")
+        assert account.used <= account.limit
+        assert len(lru) >= lowest + 1 - PRUNE_PER_PUT
+        lowest = min(lowest, len(lru))
+    assert lowest == 9_000
+    assert account.overdrafts == 0
+
+
+def test_a_large_entry_makes_all_the_room_that_it_needs_at_once() -> None:
+    """What stands in the new entry's way leaves with its put, however many that are."""
+    account = Account("robots", 1_000 * (10 + SIZE_BYTES))
+    lru: BoundedLRU[int, int] = BoundedLRU("lru", 10**6, account=account, entry_bytes=10, bytes_of=lambda _, size: size)
+    for key in range(1_000):
+        lru.put(key, 0)
+    assert lru.put(1_000, account.limit // 2)
+    assert account.used <= account.limit
+    assert len(lru) <= 500
+    lru.check()
+
+
+def test_a_map_shrinks_to_what_its_account_has_left() -> None:
+    """Under a lower limit the oldest leave, a bounded number a call, until it fits; then nothing does."""
+    account = Account("content", 100 * 20_000)
+    lru: BoundedLRU[int, str] = BoundedLRU("lru", 10**6, account=account, entry_bytes=100)
+    for key in range(20_000):
+        lru.put(key, "v")
+    assert lru.shrink() == 0
+    account.limit //= 10
+    assert lru.shrink() == SHRINK_PER_CALL * 100
+    released = [SHRINK_PER_CALL * 100]
+    while more := lru.shrink():
+        released.append(more)
+    assert (max(released), sum(released)) == (SHRINK_PER_CALL * 100, 18_000 * 100)
+    assert (account.used, _keys(lru)) == (account.limit, list(range(18_000, 20_000)))
+    assert lru.statistics().evicted == account.evicted == 18_000
+    lru.check()
+
+
+def test_shrinking_passes_over_the_protected() -> None:
+    """What is protected stays though the account is over its limit, and the call still ends."""
+    account = Account("hosts", 10_000)
+    lru: BoundedLRU[int, str] = BoundedLRU(
+        "lru", 100, account=account, entry_bytes=100, is_protected=lambda key, _: key < 30
+    )
+    for key in range(100):
+        lru.put(key, "v")
+    account.limit = 1_000
+    assert lru.shrink() == 7_000
+    assert lru.shrink() == 0
+    assert sorted(_keys(lru)) == list(range(30))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from weaver.base.errors import WeaverError
 from weaver.base.record import MAX_NODE_ID
+from weaver.memory.bounded import StoreStatistics
 from weaver.memory.table import KeyTable
 from weaver.memory.uncommitted import Uncommitted
 
@@ -43,6 +45,19 @@ class Seen:
 
     def __repr__(self) -> str:
         return f"Seen(known={self.last_id}, in_ram={len(self._table)}, uncommitted={len(self._uncommitted)})"
+
+    @property
+    def reseen(self) -> int:
+        """Keys that were asked for again when only the disk knew them any more; exact."""
+        return self.cold_hits
+
+    def statistics(self) -> StoreStatistics:
+        """The table's figures, with `reseen`."""
+        return replace(self._table.statistics(), reseen=self.reseen)
+
+    def shrink(self) -> int:
+        """Have the table give back what is over its account's limit, a part a call; the bytes released."""
+        return self._table.shrink()
 
     def lookup(self, keys: list[int]) -> list[int]:
         """The ids of `keys`, 0 for a key never met."""

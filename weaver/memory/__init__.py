@@ -2,6 +2,7 @@
 
 from weaver.memory.bounded import Bounded, BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account, AccountStatistics, Budget, BudgetStatistics
+from weaver.memory.ghost import GhostFilter
 from weaver.memory.table import KeyTable
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "BoundedLRU",
     "Budget",
     "BudgetStatistics",
+    "GhostFilter",
     "KeyTable",
     "StoreStatistics",
 ]

@@ -1,4 +1,4 @@
-"""KeyTable: 64-bit keys to dense 32-bit ids in a fixed number of bytes, for keys by the million."""
+"""KeyTable: 64-bit keys to 32-bit ids at a constant number of bytes a key, for keys by the million."""
 
 from __future__ import annotations
 
@@ -7,58 +7,76 @@ from numpy.typing import NDArray
 
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
-from weaver.memory.reserve import reserved_zeros
+from weaver.memory.reserve import discard, reserved_zeros
+from weaver.memory.second_chance import SecondChance
 
 Keys = NDArray[np.uint64]
 Ids = NDArray[np.uint32]
 Flags = NDArray[np.bool_]
+Indices = NDArray[np.intp]
+Counts = NDArray[np.uint8]
 
-WAYS = 16
+WAYS = 8
+CHOICES = 2
 SLOT_BYTES = 8 + 4
-BUCKET_BYTES = WAYS * SLOT_BYTES + 1
-# The smallest table of a large capacity has 256 to 511 buckets (at most 96 KiB), so that doubling ends within
-# 1/256 of the capacity asked for.
-FIRST_BUCKETS_BITS = 9
-# Keys looked at in one go: 0.6 MiB of temporary arrays, however long the caller's array is.
-BATCH_KEYS = 4096
-SPLIT_BUCKETS = 4096
+# With what each bucket has besides its slots: how many are taken, which were used, whether it lost a key.
+BUCKET_BYTES = WAYS * SLOT_BYTES + 3
+FIRST_BUCKETS = 256
+# A page of keys; a split of so many takes 0.1 ms.
+GROW_BUCKETS = 64
+# What `shrink` takes back in one call at most: 0.2 MiB, whose 16,000 keys look for another place.
+SHRINK_BUCKETS = 2048
+# The table grows past this load: 14.6 B a key. Up to it every key finds a place in a few moves (docs/decisions/0010).
+FULLEST = 0.85
+# From here on a table at its cap evicts where two buckets are full, and no longer looks for a place further on.
+CROWDED = 0.93
+# Pushes of one key by another, from place to place, before the table grows or evicts for it.
+MOST_MOVES = 12
+# Keys put or looked up in one go: 0.3 MiB of temporary arrays, however long the caller's array is.
+BATCH_KEYS = 1024
+# Never in bucket 0, where alone the key 0 of fresh slots could be looked for.
+_NOT_IN_BUCKET_0 = np.uint64((1 << 32) | 1)
+_WAYS = np.arange(WAYS)
+_TURNS = np.arange(CHOICES * WAYS)
 
 
 class KeyTable:
-    """A 16-way set-associative table: key to id, the smallest id of a full bucket leaves for a new key.
+    """Key to id, a key in one of two buckets of 8 slots; at the cap one that was not used lately leaves for a new one.
 
-    Ids grow with discovery, so the smallest is the oldest and recency needs no bits: 12 B a slot. The table starts
-    small and doubles, in place, when a bucket overflows, until its capacity or the account ends that; only then
-    does it evict. `capacity` is in slots, rounded down to whole buckets (at least two).
+    Linear hashing (Litwin 1980): buckets split one after the other, in place, as keys come in, so that the load stays
+    near 0.85 at any size and no put waits for a doubling. A key may live in either of two buckets, named by its two
+    halves, and moves to the other when room is needed (cuckoo hashing: Pagh and Rodler 2001, with buckets:
+    Dietzfelbinger and Weidlich 2007). Keys are hashes: both halves must be as good as random. Once the table is at its
+    cap, which the account's limit sets at any moment, it evicts by second chance: of a new key's 16 slots the next one
+    that was not looked up since all of them had been. Look-ups are marked from the first eviction on.
 
-    Invariants: an id is >= 1 and 0 marks a free slot; a key is in bucket `key % buckets` and nowhere else, once; a
-    free slot holds a key of another bucket, so that no look-up can hit it. Each batch call is O(keys) numpy work, a
-    few more rounds where keys share a bucket; `evict` is O(capacity). Temporary arrays stay below 1 MiB, those of
-    `evict` below a third of the table.
+    Invariants: an id is >= 1 and 0 marks a free slot; a key is in one of its buckets, once; a free slot holds a key of
+    other buckets, so that no look-up can hit it; `used` bytes are those of the present buckets. Each batch call is
+    O(keys) numpy work; `evict` and `check` are O(capacity). Temporary arrays stay below 1 MiB, those of `evict` below a
+    third of the table.
     """
 
     def __init__(self, name: str, capacity: int, account: Account) -> None:
         if capacity < 1:
             raise ValueError(f"{name}: expected a capacity >= 1, got {capacity}")
         affordable = (account.limit - account.used) // BUCKET_BYTES
-        buckets = max(2, min(capacity // WAYS, affordable))
-        doublings = max(0, buckets.bit_length() - FIRST_BUCKETS_BITS)
         self.name = name
         self._account = account
-        self._buckets = buckets >> doublings
-        self._most_buckets = self._buckets << doublings
-        account.charge(self._buckets * BUCKET_BYTES)
+        self._most_buckets = max(2, min(capacity // WAYS, affordable))
+        self._resize(min(FIRST_BUCKETS, self._most_buckets))
+        account.hold(self._buckets * BUCKET_BYTES)  # the least that a table is, be the account full or not
         slots = self._most_buckets * WAYS
         self._keys: Keys = reserved_zeros(slots, np.uint64)
         self._ids: Ids = reserved_zeros(slots, np.uint32)
+        self._taken: Counts = reserved_zeros(self._most_buckets, np.uint8)
+        self._second_chance = SecondChance(self._most_buckets)
         self._lost: Flags = reserved_zeros(self._most_buckets, np.bool_)
         self._key_rows = self._keys.reshape(-1, WAYS)
         self._id_rows = self._ids.reshape(-1, WAYS)
         # Scalar look-ups: `data`, a memoryview, gives Python ints at a third of what a numpy scalar costs.
         self._key_view = self._keys.data
         self._id_view = self._ids.data
-        # Key 0, the content of a fresh slot, belongs to bucket 0 alone: free slots there hold a key of bucket 1.
-        self._key_rows[0] = 1
+        self._key_rows[0] = _NOT_IN_BUCKET_0
         self._count = self._peak = self._hits = self._misses = self._evicted = 0
         self.has_evicted = False
 
@@ -73,8 +91,8 @@ class KeyTable:
 
     @property
     def capacity(self) -> int:
-        """Slots that the table may grow to."""
-        return self._most_buckets * WAYS
+        """Slots that the table may grow to, as the account stands."""
+        return max(self._buckets, self._affordable_buckets()) * WAYS
 
     def get(self, key: int) -> int:
         """The id of one key; 0 where it is absent. For a few keys: from about ten on, `get_many` is cheaper."""
@@ -87,7 +105,7 @@ class KeyTable:
 
     def get_many(self, keys: Keys) -> Ids:
         """The id of each key, 0 for an absent one."""
-        keys = np.asarray(keys, dtype=np.uint64)
+        keys = np.ascontiguousarray(keys, dtype=np.uint64)
         if len(keys) <= BATCH_KEYS:
             ids = self._look_up(keys)
         else:
@@ -99,19 +117,21 @@ class KeyTable:
 
     def put_many(self, keys: Keys, ids: Ids) -> int:
         """Keep each key with its id (>= 1); of a key given twice the last id holds. How many others had to leave."""
-        keys, ids = np.asarray(keys, dtype=np.uint64), np.asarray(ids, dtype=np.uint32)
+        keys, ids = np.ascontiguousarray(keys, dtype=np.uint64), np.asarray(ids, dtype=np.uint32)
         assert len(keys) == len(ids), f"{self.name}: {len(keys)} keys with {len(ids)} ids"
         assert ids.all(), f"{self.name}: an id of 0"
-        evicted = 0
+        before = self._evicted
         for at in range(0, len(keys), BATCH_KEYS):
-            evicted += self._put(keys[at : at + BATCH_KEYS], ids[at : at + BATCH_KEYS])
+            batch = keys[at : at + BATCH_KEYS]
+            self._fit(len(batch))
+            self._put(batch, ids[at : at + BATCH_KEYS])
         self._peak = max(self._peak, self._count)
-        self._record_evicted(evicted)
-        return evicted
+        return self._evicted - before
 
     def may_have_evicted(self, keys: Keys) -> Flags:
-        """For each key, whether its bucket ever lost one: an absent key of another bucket was never put."""
-        return self._lost[self._buckets_of(np.asarray(keys, dtype=np.uint64))]
+        """For each key, whether its first bucket ever lost one: an absent key of another bucket was never put."""
+        keys = np.ascontiguousarray(keys, dtype=np.uint64)
+        return self._lost.take(self._buckets_of(keys)[:, 0])
 
     def evict(self, n: int) -> list[tuple[int, int]]:
         """Let the `n` keys with the smallest ids go: (key, id), the oldest first. Frees slots, not bytes."""
@@ -122,12 +142,28 @@ class KeyTable:
         oldest = np.argpartition(self._ids[taken], count - 1)[:count]
         slots = taken[oldest]
         slots = slots[np.argsort(self._ids[slots], kind="stable")]
-        left = list(zip(self._keys[slots].tolist(), self._ids[slots].tolist(), strict=True))
+        keys = self._keys[slots]
+        left = list(zip(keys.tolist(), self._ids[slots].tolist(), strict=True))
+        self._taken[: self._buckets] -= np.bincount(slots // WAYS, minlength=self._buckets).astype(np.uint8)
         self._free(slots)
-        self._lost[slots // WAYS] = True
         self._count -= count
-        self._record_evicted(count)
+        self._record_evicted(keys)
         return left
+
+    def shrink(self) -> int:
+        """Give back what is over the account's limit, at most 0.2 MiB a call (10 ms); the bytes released, 0 at the end.
+
+        Keys of the buckets that go move to the others while these have room, and are evicted where they have none.
+        """
+        before = self._buckets
+        excess = min(before - max(2, self._affordable_buckets()), SHRINK_BUCKETS)
+        while before - self._buckets < excess:
+            self._merge(min(GROW_BUCKETS * CHOICES, excess - before + self._buckets))
+        if self._buckets < before:
+            for column, width in ((self._keys, WAYS), (self._ids, WAYS), (self._taken, 1), (self._lost, 1)):
+                discard(column, self._buckets * width)
+            self._second_chance.discard(self._buckets)
+        return (before - self._buckets) * BUCKET_BYTES
 
     def statistics(self) -> StoreStatistics:
         """The figures now; `bytes` is what the slots of the present size take."""
@@ -146,93 +182,219 @@ class KeyTable:
         """Assert the invariants; O(capacity)."""
         slots = self._buckets * WAYS
         keys, ids = self._keys[:slots], self._ids[:slots]
-        home = self._buckets_of(keys) == np.arange(slots) // WAYS
+        at_home = (self._buckets_of(keys) == np.arange(slots)[:, None] // WAYS).any(axis=1)
         taken = ids != 0
-        assert np.array_equal(home, taken), f"{self!r}: a taken slot in the wrong bucket, or a free one in its own"
-        assert int(taken.sum()) == self._count <= self._peak <= self.capacity, self
+        assert np.array_equal(at_home, taken), f"{self!r}: a taken slot in a wrong bucket, or a free one in its own"
+        assert np.array_equal(taken.reshape(-1, WAYS).sum(axis=1), self._taken[: self._buckets]), self
+        assert int(taken.sum()) == self._count <= self._peak, self
         assert len(np.unique(keys[taken])) == self._count, f"{self!r}: a key twice"
         assert not self._ids[slots:].any(), f"{self!r}: an id beyond the slots in use"
+        assert not self._keys[slots:].any(), f"{self!r}: a key beyond the slots in use"
         assert self.has_evicted == bool(self._evicted), self
         assert self.has_evicted or not self._lost.any(), self
+        assert self._buckets <= self._most_buckets, self
         assert self._account.used >= self._buckets * BUCKET_BYTES, self
         self._account.check()
 
-    def _buckets_of(self, keys: Keys) -> NDArray[np.intp]:
-        return (keys % np.uint64(self._buckets)).astype(np.intp)
+    def _buckets_of(self, keys: Keys) -> Indices:
+        """The two buckets of each key: its halves modulo the next power of two, or the one below where none is yet."""
+        halves = keys.view(np.uint32) & self._mask
+        np.subtract(halves, self._half, out=halves, where=halves >= self._unsplit_from)
+        buckets: Indices = halves.astype(np.intp).reshape(-1, CHOICES)
+        return buckets
 
-    def _locate(self, keys: Keys) -> tuple[NDArray[np.intp], NDArray[np.intp], Flags]:
-        """The bucket of each key, the slot that holds it, and whether one does."""
+    def _find(self, keys: Keys) -> tuple[Indices, Indices, Indices]:
+        """The buckets of each key, which keys are there, and in which slots."""
         buckets = self._buckets_of(keys)
-        slots = (self._key_rows.take(buckets, axis=0) == keys[:, None]).argmax(axis=1)
-        slots += buckets * WAYS
-        return buckets, slots, self._keys.take(slots) == keys
+        rows = self._key_rows.take(buckets, axis=0).reshape(-1, CHOICES * WAYS)
+        hits = (rows == keys[:, None]).reshape(-1).nonzero()[0]
+        # A hit is the number choice * 8 + way among all the slots looked at; its slot is bucket * 8 + way.
+        choices = hits >> 3
+        slots = buckets.take(choices)
+        slots -= choices
+        slots *= WAYS
+        slots += hits
+        choices >>= 1
+        return buckets, choices, slots
 
     def _look_up(self, keys: Keys) -> Ids:
-        _, slots, found = self._locate(keys)
-        ids: Ids = self._ids.take(slots)
-        ids *= found
+        _, found, slots = self._find(keys)
+        ids: Ids = np.zeros(len(keys), np.uint32)
+        ids[found] = self._ids.take(slots)
+        if self.has_evicted:
+            self._second_chance.mark(slots)
         return ids
 
     def _id_of(self, key: int) -> int:
-        slot = key % self._buckets * WAYS
-        row = self._key_view[slot : slot + WAYS].tolist()
-        return self._id_view[slot + row.index(key)] if key in row else 0
+        for half in (key & 0xFFFFFFFF, key >> 32):
+            bucket = half & int(self._mask)
+            slot = (bucket if bucket < self._buckets else bucket - int(self._half)) * WAYS
+            row = self._key_view[slot : slot + WAYS].tolist()
+            if key in row:
+                return self._id_view[slot + row.index(key)]
+        return 0
 
-    def _put(self, keys: Keys, ids: Ids) -> int:
-        """Rounds: known keys get their ids, then each bucket takes its first new key; the rest tries again."""
-        evicted = 0
+    def _put(self, keys: Keys, ids: Ids) -> None:
+        """Rounds: known keys get their ids, then each bucket takes one new key; the rest tries again."""
+        rounds = 0
         while len(keys):
-            buckets, slots, found = self._locate(keys)
-            if found.any():
-                self._ids[slots[found]] = ids[found]
-                absent = ~found
-                keys, ids, buckets = keys[absent], ids[absent], buckets[absent]
-            firsts = np.unique(buckets, return_index=True)[1]
-            lost = self._insert(keys[firsts], ids[firsts], buckets[firsts])
-            if lost is None:
-                continue
-            evicted += lost
-            keys, ids = np.delete(keys, firsts), np.delete(ids, firsts)
-        return evicted
+            buckets, found, slots = self._find(keys)
+            self._ids[slots] = ids[found]
+            is_absent = np.ones(len(keys), np.bool_)
+            is_absent[found] = False
+            keys, ids, buckets = keys[is_absent], ids[is_absent], buckets[is_absent]
+            taken = self._taken.take(buckets)
+            is_full = taken.min(axis=1, initial=WAYS) == WAYS
+            has_room = ~is_full
+            left = self._insert(keys[has_room], ids[has_room], buckets[has_room], taken[has_room])
+            if is_full.any():
+                rounds += 1
+                stuck = self._force(keys[is_full], ids[is_full], buckets[is_full], rounds)
+                # In front: of a key that is there twice, because its older self had to move, the newer id must hold.
+                left = np.concatenate((stuck[0], left[0])), np.concatenate((stuck[1], left[1]))
+            keys, ids = left
 
-    def _insert(self, keys: Keys, ids: Ids, buckets: NDArray[np.intp]) -> int | None:
-        """New keys, one a bucket: how many others left; None where the table grew instead, and nothing was put."""
-        # The smallest id is 0 where a slot is free, else the oldest.
-        slots = self._id_rows.take(buckets, axis=0).argmin(axis=1) + buckets * WAYS
-        is_full = self._ids.take(slots) != 0
-        evicted = int(np.count_nonzero(is_full))
-        if evicted:
-            if self._grow():
-                return None
-            self._lost[buckets[is_full]] = True
+    def _insert(self, keys: Keys, ids: Ids, buckets: Indices, taken: Counts) -> tuple[Keys, Ids]:
+        """Put new keys into the emptier of their buckets, one into each; what is left."""
+        chosen = np.where(taken[:, 1] < taken[:, 0], buckets[:, 1], buckets[:, 0])
+        firsts = np.unique(chosen, return_index=True)[1]
+        self._fill(self._claim(chosen[firsts]), keys[firsts], ids[firsts])
+        return _without(firsts, keys, ids)
+
+    def _fill(self, slots: Indices, keys: Keys, ids: Ids) -> None:
         self._keys[slots] = keys
         self._ids[slots] = ids
-        self._count += len(keys) - evicted
-        return evicted
+
+    def _claim(self, buckets: Indices) -> Indices:
+        """A free slot of each bucket, which counts as taken from now on."""
+        slots: Indices = (self._id_rows.take(buckets, axis=0) == 0).argmax(axis=1)
+        slots += buckets * WAYS
+        self._taken[buckets] += 1
+        self._count += len(buckets)
+        return slots
+
+    def _force(self, keys: Keys, ids: Ids, buckets: Indices, rounds: int) -> tuple[Keys, Ids]:
+        """Put new keys whose buckets are full in the place of others, which move or leave; what is left."""
+        is_at_cap = self._buckets >= self._affordable_buckets()
+        is_crowded = is_at_cap and self._count > CROWDED * WAYS * self._buckets
+        if not is_crowded and rounds <= MOST_MOVES:
+            return self._displace(keys, ids, buckets, rounds)
+        if not is_crowded and self._grow_for_a_crowd():
+            # Buckets have split: the keys must be told theirs anew.
+            return keys, ids
+        return self._replace(keys, ids, buckets)
+
+    def _displace(self, keys: Keys, ids: Ids, buckets: Indices, turn: int) -> tuple[Keys, Ids]:
+        """Each key takes the slot of one of 16, which moves to its other bucket or, where that is full, waits too."""
+        slots = (buckets[:, :, None] * WAYS + _WAYS).reshape(len(buckets), -1)
+        homes = self._buckets_of(self._keys.take(slots).reshape(-1))
+        others = (homes.sum(axis=1) - (slots.reshape(-1) >> 3)).reshape(slots.shape)
+        taken = self._taken.take(others)
+        # Turns, so that two keys do not push each other out for ever.
+        emptiest = (np.arange(len(slots)), (taken * np.intp(2 * WAYS) + np.roll(_TURNS, turn)).argmin(axis=1))
+        sources, targets, can_move = slots[emptiest], others[emptiest], taken[emptiest] < WAYS
+        firsts = np.unique(np.where(can_move, targets, self._buckets + sources), return_index=True)[1]
+        moves, pushes = sources[firsts[can_move[firsts]]], sources[firsts[~can_move[firsts]]]
+        self._fill(self._claim(targets[firsts[can_move[firsts]]]), self._keys[moves], self._ids[moves])
+        pushed = self._keys[pushes], self._ids[pushes]
+        self._fill(sources[firsts], keys[firsts], ids[firsts])
+        keys, ids = _without(firsts, keys, ids)
+        return np.concatenate((pushed[0], keys)), np.concatenate((pushed[1], ids))
+
+    def _replace(self, keys: Keys, ids: Ids, buckets: Indices) -> tuple[Keys, Ids]:
+        """Each key takes the slot of one of 16 that was not used lately, which leaves; what is left."""
+        victims, firsts = np.unique(self._second_chance.victims(buckets), return_index=True)
+        self._record_evicted(self._keys[victims])
+        self._fill(victims, keys[firsts], ids[firsts])
+        return _without(firsts, keys, ids)
+
+    def _affordable_buckets(self) -> int:
+        """Buckets that capacity and account allow now."""
+        spare = (self._account.limit - self._account.used) // BUCKET_BYTES
+        return min(self._most_buckets, self._buckets + spare)
+
+    def _resize(self, buckets: int) -> None:
+        self._buckets = buckets
+        half = 1 << (buckets.bit_length() - 1)
+        self._mask, self._half, self._unsplit_from = np.uint32(2 * half - 1), np.uint32(half), np.uint32(buckets)
+
+    def _fit(self, new_keys: int) -> None:
+        """Grow for so many more keys as the account allows, or shrink a little where it is over its limit."""
+        if self._account.used > self._account.limit and self._buckets > 2:
+            self._merge(min(GROW_BUCKETS, self._buckets - 2))
+        while self._count + new_keys > FULLEST * WAYS * self._buckets and self._grow():
+            pass
+
+    def _grow_for_a_crowd(self) -> bool:
+        """Room for keys that find none; not in a table half empty, where it is the keys that are no good."""
+        return self._count > WAYS * self._buckets // 2 and self._grow()
 
     def _grow(self) -> bool:
-        """Double the buckets if capacity and account allow it: bucket b splits into b and b + buckets, in place."""
-        old = self._buckets
-        if old * 2 > self._most_buckets or not self._account.try_charge(old * BUCKET_BYTES):
+        """Split the next buckets, if capacity and account allow it."""
+        old, half = self._buckets, int(self._half)
+        more = min(GROW_BUCKETS, self._affordable_buckets() - old, 2 * half - old)
+        if more < 1 or not self._account.try_charge(more * BUCKET_BYTES):
             return False
-        self._buckets = old * 2
-        for start in range(0, old, SPLIT_BUCKETS):
-            lower = slice(start, min(start + SPLIT_BUCKETS, old))
-            upper = slice(lower.start + old, lower.stop + old)
-            slots = slice(lower.start * WAYS, lower.stop * WAYS)
-            moves = np.flatnonzero((self._buckets_of(self._keys[slots]) >= old) & (self._ids[slots] != 0))
-            moves += slots.start
-            self._keys[moves + old * WAYS] = self._keys[moves]
-            self._ids[moves + old * WAYS] = self._ids[moves]
-            self._lost[upper] = self._lost[lower]
-            self._free(moves)
+        self._resize(old + more)
+        lower, upper = slice(old - half, old - half + more), slice(old, old + more)
+        slots = np.arange(lower.start * WAYS, lower.stop * WAYS)
+        stays = (self._buckets_of(self._keys[slots]) == (slots >> 3)[:, None]).any(axis=1)
+        moves = slots[(self._ids[slots] != 0) & ~stays]
+        self._keys[moves + half * WAYS] = self._keys[moves]
+        self._ids[moves + half * WAYS] = self._ids[moves]
+        moved = np.bincount((moves >> 3) - lower.start, minlength=more).astype(np.uint8)
+        self._taken[upper] = moved
+        self._taken[lower] -= moved
+        self._second_chance.forget(lower)
+        self._lost[upper] = self._lost[lower]
+        self._free(moves)
         return True
 
-    def _free(self, slots: NDArray[np.intp]) -> None:
-        self._ids[slots] = 0
-        self._keys[slots] = slots < WAYS
+    def _merge(self, fewer: int) -> None:
+        """Take the last buckets back, at most to the next power of two, and find their keys another place."""
+        half = int(self._half) if self._buckets > self._half else int(self._half) // 2
+        start = max(half, self._buckets - fewer)
+        upper, lower = slice(start, self._buckets), slice(start - half, self._buckets - half)
+        slots = slice(upper.start * WAYS, upper.stop * WAYS)
+        taken = self._ids[slots] != 0
+        keys, ids = self._keys[slots][taken], self._ids[slots][taken]
+        self._lost[lower] |= self._lost[upper]
+        for column, span in ((self._keys, slots), (self._ids, slots), (self._taken, upper), (self._lost, upper)):
+            column[span] = 0
+        self._second_chance.forget(upper)
+        self._account.release((upper.stop - start) * BUCKET_BYTES)
+        self._resize(start)
+        self._count -= len(keys)
+        self._put_where_room(keys, ids)
 
-    def _record_evicted(self, count: int) -> None:
-        self._evicted += count
-        self.has_evicted = self.has_evicted or count > 0
-        self._account.record_evicted(count)
+    def _put_where_room(self, keys: Keys, ids: Ids) -> None:
+        """Put keys that are absent while one of their buckets has a free slot; the others are evicted."""
+        while len(keys):
+            buckets = self._buckets_of(keys)
+            taken = self._taken.take(buckets)
+            chosen = np.where(taken[:, 1] < taken[:, 0], buckets[:, 1], buckets[:, 0])
+            is_full = taken.min(axis=1) == WAYS
+            self._record_evicted(keys[is_full])
+            firsts = np.unique(chosen, return_index=True)[1]
+            firsts = firsts[~is_full[firsts]]
+            self._fill(self._claim(chosen[firsts]), keys[firsts], ids[firsts])
+            is_full[firsts] = True
+            keys, ids = keys[~is_full], ids[~is_full]
+
+    def _free(self, slots: Indices) -> None:
+        self._ids[slots] = 0
+        self._keys[slots] = (slots < WAYS) * _NOT_IN_BUCKET_0
+
+    def _record_evicted(self, keys: Keys) -> None:
+        """Count keys that left because of a cap, and remember of each which bucket it is looked for in first."""
+        self._lost[self._buckets_of(keys)[:, 0]] = True
+        self._evicted += len(keys)
+        self.has_evicted = self._evicted > 0
+        self._account.record_evicted(len(keys))
+
+
+def _without(put: Indices, keys: Keys, ids: Ids) -> tuple[Keys, Ids]:
+    """The keys that were not put, with their ids."""
+    is_left = np.ones(len(keys), np.bool_)
+    is_left[put] = False
+    return keys[is_left], ids[is_left]
