@@ -64,6 +64,7 @@ def test_a_cap_costs_a_look_up_not_knowledge() -> None:
     assert len(contents) <= 10
     assert all(contents.observe(2_000 + i, b"body %d" % i, page("")).duplicate_of == i for i in range(1, 1_001))
     assert contents.cold_hits >= 990
+    assert contents.statistics().reseen == contents.cold_hits
 
 
 def test_dropping_what_leaves_ram_is_counted() -> None:
@@ -75,6 +76,16 @@ def test_dropping_what_leaves_ram_is_counted() -> None:
         contents.committed(number)
     assert contents.forgotten >= 90
     assert contents.cold_lookups == 0
+
+
+def test_what_dropping_costs_is_measured() -> None:
+    """With disk = "drop" a content that comes again after it was forgotten counts as re-seen."""
+    contents = index(FakeDisk(), max_digests=100, disk="drop")
+    for number in range(1, 201):
+        contents.observe(number, b"body %d" % (number % 150), page(""))
+        contents.submitted(number)
+        contents.committed(number)
+    assert 40 <= contents.statistics().reseen <= 50
 
 
 def test_a_page_is_no_duplicate_of_itself() -> None:

@@ -13,6 +13,7 @@ from weaver.base.clock import ManualClock
 from weaver.base.page import Task, TaskKind
 from weaver.base.settings import FrontierSettings
 from weaver.frontier import Frontier, Lease
+from weaver.frontier.host_queue import HostQueue
 from weaver.memory.budget import Budget
 
 
@@ -238,6 +239,20 @@ class FrontierMachine(RuleBasedStateMachine):
     @rule()
     def wait(self) -> None:
         self.clock.advance(0.5)
+
+    @rule(limit=st.sampled_from([0, 1_000, 3_000, 5_000, 1 << 20]))
+    def press(self, limit: int) -> None:
+        self.frontier._account.limit = limit
+        while self.frontier.shrink():
+            pass
+        if self.frontier.bytes > limit:
+            assert all(self.is_least(host) for host in self.frontier._hosts.values())
+
+    @staticmethod
+    def is_least(host: HostQueue) -> bool:
+        """A host keeps its nearest entry, what is nearer than a leased one, and what waits for a refill's answer."""
+        further = sorted(host._heap)[1:]
+        return not further or bool(host._leased and further[-1][:2] <= max(host._leased))
 
     @invariant()
     def counts_agree(self) -> None:

@@ -9,12 +9,37 @@ from weaver.memory import Account, Budget
 from weaver.memory.budget import DEFAULT_SHARES
 
 
-def test_the_default_shares_give_away_the_whole_budget() -> None:
-    """Shares of all tags add up to one, so that `--memory` is what it says."""
-    assert sum(DEFAULT_SHARES.values()) == pytest.approx(1.0)
-    budget = Budget(256 << 20)
-    assert budget.account("seen").limit == 64 << 20
+def test_the_default_shares_leave_a_tenth_to_nobody() -> None:
+    """A tenth of the budget is in no account, for what none can see, so that `--memory` is what it says."""
+    assert sum(DEFAULT_SHARES.values()) == pytest.approx(0.9)
+    budget = Budget(100 << 20)
+    assert budget.account("seen").limit == 22 << 20
+    assert budget.slack == pytest.approx(10 << 20, abs=len(DEFAULT_SHARES))
     budget.check()
+
+
+def test_scaling_moves_every_limit_and_loses_none() -> None:
+    """Under pressure each limit falls to a share of its base, what is held stays charged, and limits come back."""
+    budget = Budget(1000, {"a": 0.5, "b": 0.3})
+    account = budget.account("a")
+    account.charge(450)
+    budget.scale(0.5)
+    budget.check()
+    assert (account.limit, account.base_limit, account.used) == (250, 500, 450)
+    assert budget.account("b").limit == 150
+    assert not account.try_charge(1)
+    account.release(300)
+    assert account.try_charge(100)
+    budget.scale(1.0)
+    assert account.statistics().limit == account.statistics().base_limit == 500
+    budget.check()
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.01])
+def test_a_scale_is_a_share(share: float) -> None:
+    """A budget never grows by scaling, nor falls to nothing."""
+    with pytest.raises(ValueError, match="expected a share above 0"):
+        Budget(100).scale(share)
 
 
 def test_every_tag_has_one_account() -> None:
@@ -57,7 +82,7 @@ def test_what_must_not_be_forgotten_may_pass_the_limit_and_is_counted() -> None:
     account.hold(90)
     assert account.overdrafts == 0
     account.hold(20)
-    assert (account.used, account.overdrafts) == (110, 1)
+    assert (account.used, account.overdrafts, account.statistics().overdrawn) == (110, 1, 10)
     assert not account.try_charge(0)
     account.check()
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.support.tiny_web import SITE, answer, crawl_all, html, redirect, settings_for, site
 from weaver.base.page import Fetched
 from weaver.fetch import ScriptedTransport
+from weaver.memory.admission import Admission
 
 NODES = 14
 
@@ -25,11 +26,11 @@ class SlowTransport(ScriptedTransport):
     turns: Mapping[str, int]
 
     async def get(
-        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, room: Admission, *, is_fresh: bool = False
     ) -> Fetched:
         for _ in range(self.turns.get(url.removeprefix(SITE), 0)):
             await asyncio.sleep(0)
-        return await super().get(url, headers, max_body_bytes, is_fresh=is_fresh)
+        return await super().get(url, headers, max_body_bytes, room, is_fresh=is_fresh)
 
 
 def distances(links: list[list[int]], redirects: dict[int, int]) -> dict[int, int]:

@@ -80,6 +80,21 @@ class GraphMachine(RuleBasedStateMachine):
         if self.order is not None:
             self.order = before[max(0, n) :]
 
+    @rule(share=st.sampled_from([0.0, 0.3, 0.8, 1.0]))
+    def press(self, share: float) -> None:
+        """With a fallen limit the oldest pages leave until the store is within it; only in-degrees stay."""
+        before = [page for page, _, _ in self.store.rows()]
+        self.account.limit = int(self.account.base_limit * share)
+        while self.store.shrink():
+            pass
+        resident = [page for page, _, _ in self.store.rows()]
+        assert resident == before[len(before) - len(resident) :]
+        assert self.account.used <= self.account.limit or not resident
+        self.store.check()
+        self.account.limit = self.account.base_limit
+        if self.order is not None:
+            self.order = resident
+
     @rule(node=NODES)
     def ask(self, node: int) -> None:
         """Neighbours, predecessors and degrees are the model's, of the pages in RAM."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from sys import getsizeof
 from typing import Literal
 
 from weaver.memory.bounded import BoundedLRU
 from weaver.memory.budget import Account
 
-# A template's text of 60 characters, a count, and the map's own 242 bytes.
-TEMPLATE_BYTES = 380
+# An entry of the map and a count, without what the map adds for a size, and the template's text, which is a stranger's.
+TEMPLATE_BYTES = 90
 MAX_TEMPLATES = 50_000
 
 
@@ -23,7 +24,11 @@ class DuplicateLinks:
         self._rule = rule
         self._per_template = per_template
         self._counts: BoundedLRU[str, int] = BoundedLRU(
-            "duplicate_templates", MAX_TEMPLATES, account=account, entry_bytes=TEMPLATE_BYTES
+            "duplicate_templates",
+            MAX_TEMPLATES,
+            account=account,
+            entry_bytes=TEMPLATE_BYTES,
+            bytes_of=lambda template, _count: getsizeof(template),
         )
 
     def are_followed(self, template: str) -> bool:

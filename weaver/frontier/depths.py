@@ -9,6 +9,7 @@ from weaver.memory.budget import Account
 
 DEEPEST = (1 << 16) - 1
 GROWTH = 4096
+_UNKNOWN = array("H", [DEEPEST])
 
 # The followed out-edges of a page that was fetched: (target id, 1 for a link, 0 for a redirect).
 EdgesOf = Callable[[int], Iterable[tuple[int, int]]]
@@ -34,7 +35,7 @@ class Depths:
         if missing > 0:
             growth = max(missing, GROWTH, len(self._depths) // 8)
             self._account.hold(2 * growth)
-            self._depths.extend([DEEPEST] * growth)
+            self._depths.extend(_UNKNOWN * growth)
         self._depths[url_id] = min(depth, DEEPEST)
 
     def nearer(self, url_ids: Iterable[int], depth: int) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from weaver.base.record import HostRecord, QueueRow, UrlRow
 from weaver.base.url import Canonicalizer, directory_of, origin_of, url_key
 from weaver.frontier.depths import Depths, EdgesOf
 from weaver.frontier.host_ids import HostIds
-from weaver.frontier.href_cache import REFUSED, HrefCache
+from weaver.frontier.href_cache import REFUSED, Folder, HrefCache
 from weaver.frontier.refused import Refused
 from weaver.frontier.scope import PROMOTABLE, TOO_DEEP, Scope
 from weaver.frontier.seen import Seen
@@ -119,9 +119,7 @@ class Discovery:
             elif reason == TOO_DEEP:
                 self.readmit(url_id, url, reason, depth)
 
-    def _resolve_unknown(
-        self, base: str, hrefs: list[str], ids: list[int], folder: dict[str, int], finding: Finding
-    ) -> None:
+    def _resolve_unknown(self, base: str, hrefs: list[str], ids: list[int], folder: Folder, finding: Finding) -> None:
         unknown = dict.fromkeys(href for href, known in zip(hrefs, ids, strict=True) if not known)
         texts = self._texts(base, unknown)
         found = self._ids_of_texts([text for text in texts if text is not None], finding)

@@ -9,16 +9,17 @@ from typing import Protocol
 from weaver.base.clock import Clock
 from weaver.base.page import Task
 from weaver.base.settings import FrontierSettings
-from weaver.frontier.host_queue import Entry, HostQueue, Key
+from weaver.frontier.host_queue import HOST_BYTES, Entry, HostQueue, Key
 from weaver.frontier.ready_hosts import ReadyHosts
 from weaver.memory.budget import Account
 
-# Measured with tracemalloc over a window of 100,000 entries: tuple, ints and a URL of 60 characters.
-ENTRY_BYTES = 240
-HOST_BYTES = 420
+# An entry with a URL of 60 characters: what room is reckoned in; charged is what each one takes.
+TYPICAL_ENTRY_BYTES = 232
 REFILL_FLOOR = 64
 # What a host may hold when the account is full: fewer would make each refill, which ends a commit's group, too dear.
 MIN_ROOM = 16
+# Long URLs can make the floors of all hosts together too much; past this much of the account there is no floor.
+MOST_OVERDRAFT = 1.1
 AWAKEN_BATCH = 256
 
 
@@ -47,7 +48,8 @@ class Frontier:
 
     A host is active (has a HostQueue) or dormant (its entries are on disk only). Active hosts are at most
     `active_hosts`, entries in RAM about `window` (each host may keep a floor of 64, robots tasks are extra).
-    `push`, `acquire`, `release` cost O(log n).
+    `push`, `acquire`, `release` cost O(log n), `shrink` O(n). Invariant: what is charged is what the hosts' queues
+    take.
     """
 
     def __init__(
@@ -64,9 +66,6 @@ class Frontier:
     ) -> None:
         self._settings = settings
         self._per_host = per_host
-        # Half of the account for as many hosts as it can hold at their least room.
-        by_bytes = max(1, account.limit // 2 // (HOST_BYTES + MIN_ROOM * ENTRY_BYTES))
-        self._max_active = min(settings.active_hosts, by_bytes)
         self._account = account
         self._cold = cold
         self._clock = clock
@@ -74,6 +73,7 @@ class Frontier:
         self._hosts: dict[int, HostQueue] = {}
         self._ready = ReadyHosts()
         self._window = 0
+        self._bytes = 0
         self._has_dormant = is_resumed
         self._is_awakening = False
         self._cursor = 0
@@ -96,6 +96,17 @@ class Frontier:
         return len(self._hosts)
 
     @property
+    def most_active_hosts(self) -> int:
+        """Half of the account is for as many hosts as it can hold at their least room."""
+        by_bytes = self._account.limit // 2 // (HOST_BYTES + MIN_ROOM * TYPICAL_ENTRY_BYTES)
+        return min(self._settings.active_hosts, max(1, by_bytes))
+
+    @property
+    def bytes(self) -> int:
+        """What the queues in RAM have charged."""
+        return self._bytes
+
+    @property
     def is_exhausted(self) -> bool:
         """Nothing waits, in RAM or on disk, and nothing is under way."""
         return self.in_flight == 0 and not self._hosts and not self._has_dormant
@@ -114,7 +125,8 @@ class Frontier:
             if host is None:
                 self._has_dormant = self._work_after_ask = True
                 continue
-            self._take(host, (task.depth, task.url_id, task.url, task.redirects, task.attempts))
+            host.push((task.depth, task.url_id, task.url, task.redirects, task.attempts), self._room(host))
+            self._recount(host)
             self._list(host)
 
     def put_first(self, task: Task) -> None:
@@ -131,10 +143,8 @@ class Frontier:
         while (host := self._ready.pop(now)) is not None:
             if not host.has_startable or host.in_flight >= self._per_host:
                 continue
-            was_urgent = bool(host.urgent)
             task = host.pop()
-            if not was_urgent:
-                self._forget(1)
+            self._recount(host)
             host.in_flight += 1
             host.visits += 1
             self.in_flight += 1
@@ -163,7 +173,7 @@ class Frontier:
     def put_back(self, lease: Lease, task: Task, ready_at: float) -> None:
         """End a lease undone: the task waits again at its place."""
         lease.host.put_back(task)
-        self._remember(1)
+        self._recount(lease.host)
         self.release(lease, ready_at, is_done=False)
 
     def park(self, host_id: int) -> None:
@@ -183,7 +193,8 @@ class Frontier:
     def refilled(self, host_id: int, rows: list[Entry], *, is_last: bool) -> None:
         """The disk's answer to `ask_entries`."""
         host = self._hosts[host_id]
-        self._remember(host.refill(rows, is_last=is_last))
+        host.refill(rows, is_last=is_last)
+        self._recount(host)
         self._settle(host)
 
     def awakened(self, host_ids: list[int], *, is_last: bool) -> None:
@@ -202,35 +213,52 @@ class Frontier:
             self._has_dormant = self._found_in_round or self._work_after_ask
             self._found_in_round = False
 
+    def shrink(self) -> int:
+        """Where the account is over its present limit, halve the longest queues, and leave the rest to the disk.
+
+        The bytes let go; call again until it is 0. Each host keeps its nearest entry: no refill is owed for this.
+        """
+        before = self._bytes
+        room = max(map(len, self._hosts.values()), default=0)
+        # The longest queues may be held by what is leased: then the shorter ones are asked too.
+        while room > 1 and self._bytes == before and self._account.used > self._account.limit:
+            room //= 2
+            for host in self._hosts.values():
+                host.trim(room)
+                self._recount(host)
+        return before - self._bytes
+
     def check(self) -> None:
         """Assert that the counts agree with the queues."""
         assert self._window == sum(len(host) for host in self._hosts.values())
         assert self.in_flight == sum(host.in_flight for host in self._hosts.values())
-        assert self._account.used >= self._window * ENTRY_BYTES + len(self._hosts) * HOST_BYTES
+        assert self._bytes == sum(host.bytes for host in self._hosts.values()) <= self._account.used
         for host in self._hosts.values():
             host.check()
 
     def _activate(self, host_id: int) -> HostQueue | None:
-        if len(self._hosts) >= self._max_active or not self._account.would_fit(HOST_BYTES + ENTRY_BYTES):
-            return None
-        return self._new_host(host_id)
+        return self._new_host(host_id) if self._has_place() else None
+
+    def _has_place(self) -> bool:
+        """For one more active host; the first one always has, so that a crawl goes on however full the account is."""
+        if not self._hosts:
+            return True
+        fits = self._account.would_fit(HOST_BYTES + TYPICAL_ENTRY_BYTES)
+        return fits and len(self._hosts) < self.most_active_hosts
 
     def _new_host(self, host_id: int) -> HostQueue:
         host = HostQueue(host_id, self._deadline_of(host_id), is_on_disk=self._has_dormant)
         self._hosts[host_id] = host
-        self._account.hold(HOST_BYTES)
+        self._recount(host)
         return host
-
-    def _take(self, host: HostQueue, entry: Entry) -> None:
-        before = len(host)
-        if host.push(entry, self._room(host)):
-            self._remember(len(host) - before)
 
     def _room(self, host: HostQueue) -> int:
         """How many entries the host may hold in RAM: its share, or its floor when the window is full."""
         by_count = self._settings.window - self._window
-        by_bytes = (self._account.limit - self._account.used) // ENTRY_BYTES
+        by_bytes = (self._account.limit - self._account.used) // TYPICAL_ENTRY_BYTES
         floor = REFILL_FLOOR if by_bytes > REFILL_FLOOR else MIN_ROOM
+        if self._account.used > MOST_OVERDRAFT * self._account.limit:
+            floor = 1
         return min(self._settings.window_per_host, max(floor, len(host) + min(by_count, by_bytes)))
 
     def _list(self, host: HostQueue) -> None:
@@ -246,7 +274,7 @@ class Frontier:
         """
         if host.is_idle and not host.is_parked:
             if self._hosts.pop(host.host_id, None) is not None:
-                self._account.release(HOST_BYTES)
+                self._charge(-host.counted_bytes)
             return
         self._list(host)
 
@@ -255,20 +283,23 @@ class Frontier:
         self._cold.ask_entries(host.host_id, host.boundary, self._room(host))
 
     def _awaken(self) -> None:
-        if self._is_awakening or len(self._hosts) >= self._max_active:
+        if self._is_awakening or len(self._hosts) >= self.most_active_hosts:
             return
         self._is_awakening = True
         if self._cursor == 0:
             self._work_after_ask = False
         self._cold.ask_hosts(self._cursor, AWAKEN_BATCH)
 
-    def _remember(self, entries: int) -> None:
-        if entries < 0:
-            self._forget(-entries)
-            return
-        self._window += entries
-        self._account.hold(entries * ENTRY_BYTES)
+    def _recount(self, host: HostQueue) -> None:
+        """Bring the window's counts, and the charge, up to what the host's queue has become."""
+        self._window += len(host) - host.counted_entries
+        host.counted_entries = len(host)
+        self._charge(host.bytes - host.counted_bytes)
+        host.counted_bytes = host.bytes
 
-    def _forget(self, entries: int) -> None:
-        self._window -= entries
-        self._account.release(entries * ENTRY_BYTES)
+    def _charge(self, more_bytes: int) -> None:
+        self._bytes += more_bytes
+        if more_bytes > 0:
+            self._account.hold(more_bytes)
+        else:
+            self._account.release(-more_bytes)

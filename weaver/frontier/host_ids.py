@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from weaver.base.record import HostRecord
-from weaver.memory.bounded import BoundedLRU
+from weaver.memory.bounded import SHRINK_PER_CALL, BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account
+from weaver.memory.ghost import GhostFilter
 from weaver.memory.uncommitted import Uncommitted
 
-# Measured with tracemalloc: key text of 30 characters, KnownHost, and the map's own 242 bytes.
-KNOWN_HOST_BYTES = 480
+# Measured with tracemalloc: an origin of 35 characters, KnownHost, and the map's entry: 245-263 B as its load goes.
+KNOWN_HOST_BYTES = 260
+ADMITTED_GROWTH = 1_024
 
 
 class ColdHosts(Protocol):
@@ -46,11 +48,12 @@ class HostIds:
         last_id: int = 0,
         pages_cap: int | None = None,
     ) -> None:
-        # Half of the account: politeness keeps its states in the other.
-        by_bytes = max(1, account.limit // 2 // KNOWN_HOST_BYTES)
+        self._account = account
+        self._most_hosts = capacity
         self._map: BoundedLRU[str, KnownHost] = BoundedLRU(
-            "host_ids", min(capacity, by_bytes), account=account, entry_bytes=KNOWN_HOST_BYTES
-        )
+            "host_ids", self._affordable(), account=account, entry_bytes=KNOWN_HOST_BYTES,
+            ghost=GhostFilter.within(account),
+        )  # fmt: skip
         self._cold = cold
         self._refusal_of = refusal_of
         self._uncommitted: Uncommitted[str, KnownHost] = Uncommitted()
@@ -65,6 +68,10 @@ class HostIds:
 
     def __repr__(self) -> str:
         return f"HostIds(known={self.last_id}, in_ram={len(self._map)})"
+
+    def _affordable(self) -> int:
+        """Half of the account's present limit: politeness keeps its states in the other."""
+        return min(self._most_hosts, max(1, self._account.limit // 2 // KNOWN_HOST_BYTES))
 
     def of_origin(self, origin: str) -> KnownHost:
         """The origin's entry; a new origin gets the next id. One look-up on disk where RAM does not know it."""
@@ -92,8 +99,7 @@ class HostIds:
         """Count one more page of the host; False where its cap is reached."""
         if self._pages_cap is None:
             return True
-        while len(self._admitted) <= host_id:
-            self._admitted.append(0)
+        self._count_up_to(host_id)
         if self._admitted[host_id] >= self._pages_cap:
             return False
         self._admitted[host_id] += 1
@@ -101,9 +107,15 @@ class HostIds:
 
     def restore_admitted(self, host_id: int, pages: int) -> None:
         """Set a host's count on resume."""
-        while len(self._admitted) <= host_id:
-            self._admitted.append(0)
+        self._count_up_to(host_id)
         self._admitted[host_id] = pages
+
+    def _count_up_to(self, host_id: int) -> None:
+        missing = host_id + 1 - len(self._admitted)
+        if missing > 0:
+            growth = max(missing, ADMITTED_GROWTH, len(self._admitted) // 8)
+            self._account.hold(growth * self._admitted.itemsize)
+            self._admitted.extend(array("I", bytes(growth * self._admitted.itemsize)))
 
     def take_fresh(self) -> tuple[HostRecord, ...]:
         """The hosts that are new since the last call, for the next commit record."""
@@ -116,5 +128,17 @@ class HostIds:
 
     def committed(self, number: int) -> None:
         """Hosts of all records up to this number may be evicted from now on."""
+        self._map.capacity = self._affordable()
         for origin, known in self._uncommitted.committed(number):
             self._map.put(origin, known)
+
+    def shrink(self) -> int:
+        """Let go what is over the map's half of the account's present limit; bytes let go, call again until it is 0."""
+        before = self.statistics().bytes
+        self._map.capacity = self._affordable()
+        self._map.evict(min(SHRINK_PER_CALL, max(0, len(self._map) - self._map.capacity)))
+        return before - self.statistics().bytes
+
+    def statistics(self) -> StoreStatistics:
+        """The map's figures."""
+        return self._map.statistics()

@@ -3,72 +3,129 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from sys import getsizeof
 
+from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
 
-# Measured in a trial: two strings' share, a small int and the dict slot.
-ENTRY_BYTES = 200
+# Measured with tracemalloc: the id of an entry, whose place is in its folder's dict; the slot of a folder.
+ID_BYTES = 32
+FOLDER_BYTES = 96
+# Of the account; the frontier's window has the rest.
+ACCOUNT_SHARE = 4
+LONGEST_HREF = 1_024
 REFUSED = -1
+
+
+class Folder(dict[str, int]):
+    """The entries of one folder, with the bytes that are charged for them."""
+
+    __slots__ = ("bytes",)
+
+    def __init__(self, size_bytes: int) -> None:
+        super().__init__()
+        self.bytes = size_bytes
 
 
 class HrefCache:
     """Raw href to URL id (or REFUSED), a dict for each base folder; whole folders leave, the oldest first.
 
-    An id never changes its URL, so an entry is true for as long as it is kept. Invariants: `len` is the number of
-    entries of all folders; it exceeds `capacity` by at most the newest folder's.
+    An id never changes its URL, so an entry is true for as long as it is kept. Caps: `capacity` entries, and a quarter
+    of the account's present limit in bytes. Invariants: `len` is the number of entries of all folders; what is charged
+    is what the folders take; only the newest folder may be over the bytes, when it is empty. O(entries) per call,
+    amortised.
     """
 
     def __init__(self, capacity: int, account: Account) -> None:
-        self.capacity = max(1, min(capacity, account.limit // 4 // ENTRY_BYTES))
+        self.capacity = max(1, capacity)
         self._account = account
-        self._folders: OrderedDict[str, dict[str, int]] = OrderedDict()
-        self._count = 0
+        self._folders: OrderedDict[str, Folder] = OrderedDict()
+        self._count = self._peak = 0
+        self._bytes = 0
         self.evicted = 0
 
     def __len__(self) -> int:
         return self._count
 
     def __repr__(self) -> str:
-        return f"HrefCache({self._count} of {self.capacity}, folders={len(self._folders)})"
+        return f"HrefCache({self._count} of {self.capacity}, folders={len(self._folders)}, {self._bytes} B)"
 
-    def folder(self, directory: str) -> dict[str, int]:
+    def folder(self, directory: str) -> Folder:
         """The live map of one folder: read it freely, write to it through `remember`."""
         known = self._folders.get(directory)
-        if known is None:
-            known = self._folders[directory] = {}
-        else:
+        if known is not None:
             self._folders.move_to_end(directory)
+            return known
+        known = self._folders[directory] = Folder(0)
+        self._charge(known, FOLDER_BYTES + getsizeof(directory) + getsizeof(known))
+        self._shed()
         return known
 
-    def remember(self, folder: dict[str, int], entries: dict[str, int]) -> None:
-        """Add entries to a folder's map."""
-        before = len(folder)
-        folder.update(entries)
-        added = len(folder) - before
-        self._count += added
-        self._account.hold(added * ENTRY_BYTES)
-        while self._count > self.capacity and len(self._folders) > 1:
+    def remember(self, folder: Folder, entries: dict[str, int]) -> None:
+        """Add entries to a folder's map; very long hrefs are not worth their room."""
+        new = {href: known for href, known in entries.items() if href not in folder and len(href) <= LONGEST_HREF}
+        before = getsizeof(folder)
+        folder.update(new)
+        self._count += len(new)
+        self._peak = max(self._peak, self._count)
+        self._charge(folder, getsizeof(folder) - before + sum(map(getsizeof, new)) + len(new) * ID_BYTES)
+        self._shed()
+        if self._is_over():
+            self._empty(folder)
+
+    def evict(self, n: int) -> list[str]:
+        """Let at least `n` entries go, oldest folders first; whose they were."""
+        left: list[str] = []
+        while self._folders and len(left) < n:
+            left += self._evict_folder()
+        return left
+
+    def shrink(self) -> int:
+        """Let go what is over the cache's part of the account's present limit; bytes let go."""
+        before = self._bytes
+        while self._folders and self._is_over():
             self._evict_folder()
-        if self._count > self.capacity:
-            self._clear(folder)
+        return before - self._bytes
 
-    def evict(self, count: int) -> int:
-        """Let at least `count` entries go, oldest folders first; how many went."""
-        before = self._count
-        while self._folders and before - self._count < count:
-            self._evict_folder()
-        return before - self._count
-
-    def _evict_folder(self) -> None:
-        self._clear(self._folders.popitem(last=False)[1])
-
-    def _clear(self, folder: dict[str, int]) -> None:
-        self._count -= len(folder)
-        self.evicted += len(folder)
-        self._account.release(len(folder) * ENTRY_BYTES)
-        folder.clear()
+    def statistics(self) -> StoreStatistics:
+        """The cache's figures, in entries; uses are not counted, there are some hundred a page."""
+        return StoreStatistics("hrefs", self._count, self.capacity, self._peak, bytes=self._bytes, evicted=self.evicted)
 
     def check(self) -> None:
         """Assert the invariants."""
-        assert self._count == sum(len(folder) for folder in self._folders.values())
-        assert self._count <= self.capacity
+        assert self._count == sum(len(folder) for folder in self._folders.values()) <= self.capacity, self
+        assert self._bytes == sum(folder.bytes for folder in self._folders.values()) <= self._account.used, self
+        for directory, folder in self._folders.items():
+            texts = sum(map(getsizeof, folder)) + len(folder) * ID_BYTES
+            assert folder.bytes == FOLDER_BYTES + getsizeof(directory) + getsizeof(folder) + texts, self
+
+    def _is_over(self) -> bool:
+        return self._count > self.capacity or self._bytes > self._account.limit // ACCOUNT_SHARE
+
+    def _shed(self) -> None:
+        while self._is_over() and len(self._folders) > 1:
+            self._evict_folder()
+
+    def _evict_folder(self) -> list[str]:
+        folder = self._folders.popitem(last=False)[1]
+        left = list(folder)
+        self._empty(folder)
+        self._charge(folder, -folder.bytes)
+        return left
+
+    def _empty(self, folder: Folder) -> None:
+        texts = sum(map(getsizeof, folder)) + len(folder) * ID_BYTES
+        before = getsizeof(folder)
+        self._count -= len(folder)
+        self.evicted += len(folder)
+        self._account.record_evicted(len(folder))
+        folder.clear()
+        self._charge(folder, getsizeof(folder) - before - texts)
+
+    def _charge(self, folder: Folder, more_bytes: int) -> None:
+        folder.bytes += more_bytes
+        self._bytes += more_bytes
+        if more_bytes > 0:
+            self._account.hold(more_bytes)
+        else:
+            self._account.release(-more_bytes)

@@ -48,17 +48,21 @@ class InDegrees:
         """What `advance(last)` would charge."""
         return max(0, self._ids_for(last) - self._charged_ids) * COUNTER_BYTES
 
-    def advance(self, last: int) -> None:
-        """Ids up to `last` are known now, and counted from now on; the oldest ones leave a full ring."""
+    def advance(self, last: int) -> bool:
+        """Ids up to `last` are known now, and counted from now on; the oldest ones leave a full ring.
+
+        False, and nothing has changed, where the account refuses what the counters take.
+        """
         if last <= self.last:
-            return
+            return True
         growth = self.needed_bytes(last)
-        if growth:
-            self._account.charge(growth)
-            self._charged_ids += growth // COUNTER_BYTES
+        if growth and not self._account.try_charge(growth):
+            return False
+        self._charged_ids += growth // COUNTER_BYTES
         self._clear(max(self.last + 1, last - self.capacity + 1), last)
         self.last = last
         self.first = max(self.first, last - self.capacity + 1)
+        return True
 
     def settle(self) -> None:
         """Stay at the present size: the account has no room for more, and never wrapped so far."""

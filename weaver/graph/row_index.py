@@ -25,7 +25,7 @@ class RowIndex:
 
     A chunk of 512 consecutive ids is there while one of them has a locator, so the index follows the rows wherever
     the crawl goes in the id space, and needs no eviction of its own. The owner makes room in the account
-    first (`needed_bytes`). Invariants: `len` is the number of locators; no chunk is empty. All calls are O(1).
+    first (`reserve`). Invariants: `len` is the number of locators; no chunk is empty. All calls are O(1).
     """
 
     def __init__(self, account: Account) -> None:
@@ -53,12 +53,18 @@ class RowIndex:
         chunk = self._chunks.get(node // CHUNK_IDS)
         return chunk.locators[node % CHUNK_IDS] if chunk is not None else 0
 
+    def reserve(self, node: int) -> bool:
+        """Charge what a locator for this node takes; the `put` follows at once. False where the account refuses."""
+        if node // CHUNK_IDS in self._chunks:
+            return True
+        if not self._account.try_charge(CHUNK_BYTES):
+            return False
+        self._chunks[node // CHUNK_IDS] = _Chunk()
+        return True
+
     def put(self, node: int, locator: int) -> None:
-        """Set the locator (not 0) of a node that has none."""
-        chunk = self._chunks.get(node // CHUNK_IDS)
-        if chunk is None:
-            self._account.charge(CHUNK_BYTES)
-            chunk = self._chunks[node // CHUNK_IDS] = _Chunk()
+        """Set the locator (not 0) of a node that has none, and that was reserved for."""
+        chunk = self._chunks[node // CHUNK_IDS]
         assert locator, f"node {node}: 0 is no locator"
         assert not chunk.locators[node % CHUNK_IDS], f"node {node} has a locator already"
         chunk.locators[node % CHUNK_IDS] = locator

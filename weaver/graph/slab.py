@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from array import array
-
 import numpy as np
 from numpy.typing import NDArray
+
+from weaver.memory.reserve import reserved_zeros
 
 Targets = NDArray[np.uint32]
 Kinds = NDArray[np.uint8]
@@ -16,6 +16,9 @@ ROW_BYTES = 4 + 4
 EDGES_PER_ROW = 8
 # A locator holds a row's number in 16 bits.
 MAX_ROWS = 1 << 16
+# From here on a slab has a mapping of its own, whose pages the system has back as soon as the slab is dropped; what is
+# freed to the allocator's heap stays there (measured: 3.4 MiB in 100,000 pages).
+MAPPED_BYTES = 1 << 15
 
 
 def slab_rows(edge_capacity: int) -> int:
@@ -28,6 +31,10 @@ def slab_bytes(edge_capacity: int) -> int:
     return edge_capacity * EDGE_BYTES + slab_rows(edge_capacity) * ROW_BYTES
 
 
+def _block(size_bytes: int) -> NDArray[np.uint8]:
+    return reserved_zeros(size_bytes, np.uint8) if size_bytes >= MAPPED_BYTES else np.zeros(size_bytes, np.uint8)
+
+
 class Slab:
     """Rows of edges, one after the other: appended, read, and dropped together with their slab.
 
@@ -38,17 +45,21 @@ class Slab:
     """
 
     __slots__ = (
-        "_ends", "_kinds", "_nodes", "_row_capacity", "_targets", "edge_capacity", "edges", "live_rows", "oldest",
-        "replaced_edges", "rows",
+        "_end_ids", "_ends", "_kinds", "_nodes", "_row_capacity", "_targets", "edge_capacity", "edges", "live_rows",
+        "oldest", "replaced_edges", "rows",
     )  # fmt: skip
 
     def __init__(self, edge_capacity: int) -> None:
         self.edge_capacity = edge_capacity
-        self._row_capacity = slab_rows(edge_capacity)
-        self._targets: Targets = np.empty(edge_capacity, np.uint32)
-        self._kinds: Kinds = np.empty(edge_capacity, np.uint8)
-        self._nodes = array("I", bytes(4 * self._row_capacity))
-        self._ends = array("I", bytes(4 * self._row_capacity))
+        self._row_capacity = rows = slab_rows(edge_capacity)
+        block = _block(slab_bytes(edge_capacity))
+        numbers = block[: 4 * (2 * rows + edge_capacity)].view(np.uint32)
+        # Scalars are read and written through memoryviews, which give Python ints at a third of numpy's cost.
+        self._nodes = numbers[:rows].data
+        self._end_ids = numbers[rows : 2 * rows]
+        self._ends = self._end_ids.data
+        self._targets: Targets = numbers[2 * rows :]
+        self._kinds: Kinds = block[4 * len(numbers) :]
         self.edges = self.rows = self.live_rows = self.oldest = self.replaced_edges = 0
 
     def __repr__(self) -> str:
@@ -91,8 +102,7 @@ class Slab:
     def find(self, target: int) -> tuple[list[int], Kinds]:
         """The rows that have an edge to `target`, live or not, and the edges' kinds."""
         hits = np.flatnonzero(self._targets[: self.edges] == target)
-        ends = np.frombuffer(self._ends, np.uint32, self.rows)
-        return np.searchsorted(ends, hits, side="right").tolist(), self._kinds[hits]
+        return np.searchsorted(self._end_ids[: self.rows], hits, side="right").tolist(), self._kinds[hits]
 
     def check(self) -> None:
         """Assert the invariants; O(rows)."""

@@ -23,6 +23,7 @@ LEAST_SLAB_EDGES = 1 << 6
 MOST_SLABS = (1 << 16) - 1
 # No slab takes more than this part of the account, so that dropping one costs little of what is kept.
 SLABS_AT_LEAST = 32
+SLABS_PER_SHRINK = 8
 # In-degrees may take a quarter of the account: they outlive the edges that they count.
 IN_DEGREE_SHARE = 4
 
@@ -191,6 +192,19 @@ class GraphStore:
             left += self._evict_oldest(n - len(left))
         return left
 
+    def shrink(self) -> int:
+        """Drop the oldest slabs until the account is within its present limit; bytes given back.
+
+        A few slabs a call, some 20 ms: call again until it is 0. In-degrees stay: they could not be counted again.
+        """
+        before = self.resident_bytes
+        self.version += 1
+        for _ in range(SLABS_PER_SHRINK):
+            if not self._slabs or self._account.used <= self._account.limit:
+                break
+            self._evict_oldest(MOST_SLAB_EDGES)
+        return before - self.resident_bytes
+
     def statistics(self) -> StoreStatistics:
         """The figures now, in pages; `hits` and `misses` are those of `neighbours`."""
         return StoreStatistics(
@@ -229,9 +243,11 @@ class GraphStore:
     def _discover(self, last: int) -> None:
         """Every id up to `last` is a node."""
         if last > self._in_degrees.last:
-            if not self._make_room(self._in_degrees.needed_bytes(last)):
-                self._in_degrees.settle()
-            self._in_degrees.advance(last)
+            while not self._in_degrees.advance(last):
+                if self._slabs:
+                    self._evict_oldest(MOST_SLAB_EDGES)
+                else:
+                    self._in_degrees.settle()
 
     def _count(self, kinds: bytes, sign: int) -> None:
         self.edges += sign * len(kinds)
@@ -264,8 +280,11 @@ class GraphStore:
             return
         while len(self) >= self._most_nodes or self.resident_edges + edges > self._most_edges:
             self._evict_oldest(1)
-        slab_id, slab = self._slab_for(node, edges)
-        self._index.put(node, slab_id << 16 | slab.append(node, targets, kinds))
+        slab = self._slab_for(node, edges)
+        if slab is None:
+            self._refused += 1
+            return
+        self._index.put(node, self._tail_id << 16 | slab.append(node, targets, kinds))
         self.resident_edges += edges
         self._peak = max(self._peak, len(self))
 
@@ -273,40 +292,39 @@ class GraphStore:
         fixed_bytes = self._account.used - self._slab_bytes - self._index.bytes
         return fixed_bytes + slab_bytes(max(edges, self._next_slab_edges)) + CHUNK_BYTES <= self._account.limit
 
-    def _slab_for(self, node: int, edges: int) -> tuple[int, Slab]:
-        """A slab with room for the row, after the oldest slabs made way for it and for the node's locator."""
+    def _slab_for(self, node: int, edges: int) -> Slab | None:
+        """The newest slab, with room for the row, after the oldest ones made way for it and for the node's locator.
+
+        None where the account refuses even with all of them gone.
+        """
         size = max(edges, self._next_slab_edges)
         while True:
             tail = self._slabs.get(self._tail_id)
-            needed = self._index.needed_bytes(node)
-            if tail is not None and tail.has_room(edges):
-                if self._account.would_fit(needed):
-                    return self._tail_id, tail
-            elif self._account.would_fit(needed + slab_bytes(size)) and len(self._slabs) < MOST_SLABS:
-                return self._open_slab(size)
+            if tail is None or not tail.has_room(edges):
+                tail = self._open_slab(size, self._index.needed_bytes(node))
+            if tail is not None and self._index.reserve(node):
+                return tail
+            if not self._slabs:
+                return None
             self._evict_oldest(MOST_SLAB_EDGES)
 
-    def _open_slab(self, size: int) -> tuple[int, Slab]:
+    def _open_slab(self, size: int, beside_bytes: int) -> Slab | None:
+        """A new slab, where the account takes it and will take so many bytes more."""
+        size_bytes = slab_bytes(size)
+        if len(self._slabs) >= MOST_SLABS or not self._account.would_fit(size_bytes + beside_bytes):
+            return None
+        if not self._account.try_charge(size_bytes):
+            return None
         if self._tail_id:
             self._sealed.append(self._tail_id)
-        slab = Slab(size)
-        self._account.charge(slab.bytes)
-        self._slab_bytes += slab.bytes
+        self._slab_bytes += size_bytes
         self._next_slab_edges = min(self._next_slab_edges * 2, self._most_slab_edges)
         self._newest_id = self._newest_id % MOST_SLABS + 1
         while self._newest_id in self._slabs:
             self._newest_id = self._newest_id % MOST_SLABS + 1
         self._tail_id = self._newest_id
-        self._slabs[self._tail_id] = slab
-        return self._tail_id, slab
-
-    def _make_room(self, size_bytes: int) -> bool:
-        """Let the oldest slabs go until a charge of this size fits; False if it never will."""
-        while not self._account.would_fit(size_bytes):
-            if not self._slabs:
-                return False
-            self._evict_oldest(MOST_SLAB_EDGES)
-        return True
+        slab = self._slabs[self._tail_id] = Slab(size)
+        return slab
 
     def _evict_oldest(self, most: int) -> list[int]:
         """Let at most so many pages of the oldest slab go, and the slab with the last of them; whose they were."""

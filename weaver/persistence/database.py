@@ -19,9 +19,11 @@ from weaver.persistence.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 
 BUSY_TIMEOUT_S = 10.0
 PAGE_BYTES = 8192
-# Enough for the index on keys of some 100,000 URLs; beyond, each commit reads part of it again.
-CACHE_KIB = 2048
+# For whoever names no size: enough for the index on keys of some 100,000 URLs.
+CACHE_BYTES = 2 << 20
 WAL_PAGES = 1000
+# Settling has temporary tables; their cache comes on top of the connection's own.
+TEMPORARY_SHARE = 4
 # The log is cut to this after a reader has kept it from being folded back.
 WAL_BYTES = 16 << 20
 
@@ -107,21 +109,27 @@ class CrawlDirectory:
         """Give the right to write back; nothing happens where it is not held."""
         self._lock.release()
 
-    def connect(self, settings: PersistenceSettings) -> sqlite3.Connection:
-        """The writer's connection, to be used by the thread that opened it; transactions are begun by hand."""
+    def connect(self, settings: PersistenceSettings, cache_bytes: int = CACHE_BYTES) -> sqlite3.Connection:
+        """The writer's connection, to be used by the thread that opened it; transactions are begun by hand.
+
+        `cache_bytes` bounds SQLite's page cache, and each sort; what else it puts aside for a while is in files.
+        """
         with directory_errors(f"open {self.database_path}"):
             uri = f"{self.database_path.resolve().as_uri()}?mode=rw"
             return _connect(
                 uri,
+                cache_bytes,
+                "PRAGMA temp_store = FILE",
+                f"PRAGMA temp.cache_size = -{cache_bytes // TEMPORARY_SHARE >> 10}",
                 "PRAGMA journal_mode = WAL",
                 f"PRAGMA synchronous = {settings.synchronous}",
                 f"PRAGMA wal_autocheckpoint = {WAL_PAGES}",
                 f"PRAGMA journal_size_limit = {WAL_BYTES}",
             )
 
-    def connect_readonly(self) -> sqlite3.Connection:
+    def connect_readonly(self, cache_bytes: int = CACHE_BYTES) -> sqlite3.Connection:
         """A reader's connection: works beside a crawler and after a kill. Raises DirectoryError."""
-        connection = self._open_for_reading()
+        connection = self._open_for_reading(cache_bytes)
         version = schema_version(connection)
         if version < SCHEMA_VERSION:
             connection.close()
@@ -130,11 +138,11 @@ class CrawlDirectory:
             )
         return connection
 
-    def _open_for_reading(self) -> sqlite3.Connection:
+    def _open_for_reading(self, cache_bytes: int = CACHE_BYTES) -> sqlite3.Connection:
         if not self.database_path.is_file():
             raise DirectoryError(f"expected a crawl in {self.path}, found no {self.database_path.name}")
         with directory_errors(f"read {self.database_path} as a crawl"):
-            connection = _connect(_readonly_uri(self.database_path), "PRAGMA query_only = 1")
+            connection = _connect(_readonly_uri(self.database_path), cache_bytes, "PRAGMA query_only = 1")
             try:
                 self._check_ours(connection)
             except BaseException:
@@ -181,11 +189,11 @@ def write_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
 
 
-def _connect(uri: str, *pragmas: str) -> sqlite3.Connection:
+def _connect(uri: str, cache_bytes: int, *pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     try:
         # The first statement is where SQLite looks into the file, and may find no database.
-        for pragma in (f"PRAGMA cache_size = -{CACHE_KIB}", *pragmas):
+        for pragma in (f"PRAGMA cache_size = -{cache_bytes >> 10}", *pragmas):
             connection.execute(pragma)
         connection.create_function("links_json", 1, links_json, deterministic=True)
     except BaseException:

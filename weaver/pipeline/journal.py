@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -10,8 +11,13 @@ from typing import Protocol, TypeVar
 
 from weaver.base.record import CommitRecord, HostRecord
 from weaver.frontier import Frontier
+from weaver.memory.budget import Account
 from weaver.memory.uncommitted import Uncommitted
 from weaver.persistence import Archive, Connection, Writer, hosts_with_queue, queued_of_host
+from weaver.pipeline.record_bytes import record_bytes
+
+# Of the database's account; SQLite's page caches have the other half.
+QUEUE_SHARE = 2
 
 T = TypeVar("T")
 
@@ -31,12 +37,18 @@ class Committed(Protocol):
 class Journal:
     """The one way to disk. Records are numbered in the order of submission, which is the order of commit.
 
+    What a record takes is charged from its submission to its commit; never refused, for a page that was fetched must be
+    kept: the crawl waits in `wait_for_room` before it takes the next one, so the overdraft is the pages under way.
+
     It is also what the frontier and the gate see of the disk: refills of host queues, and host records, those not
     yet committed included.
     """
 
-    def __init__(self, archive: Archive) -> None:
+    def __init__(self, archive: Archive, account: Account) -> None:
         self._archive = archive
+        self._account = account
+        self._sizes: deque[int] = deque()
+        self._waiting_bytes = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: Writer | None = None
         self._stores: Sequence[Committed] = ()
@@ -85,16 +97,29 @@ class Journal:
         if self._host_rows:
             record = replace(record, hosts=record.hosts + tuple(self._host_rows.values()))
             self._host_rows = {}
-        self._submitted += 1
         self.writer.submit(record)
+        self._submitted += 1
+        self._charge(record_bytes(record))
         self._hosts.submitted(self._submitted)
         for store in self._stores:
             store.submitted(self._submitted)
 
+    def _charge(self, size_bytes: int) -> None:
+        self._account.hold(size_bytes)
+        self._sizes.append(size_bytes)
+        self._waiting_bytes += size_bytes
+
+    @property
+    def has_room(self) -> bool:
+        """Whether further pages may be finished, by the number of waiting records and by their bytes."""
+        is_small = self._waiting_bytes < self._account.limit // QUEUE_SHARE
+        return self.writer.has_room and (is_small or not self._sizes)
+
     async def wait_for_room(self) -> None:
         """Return when the writer's queue has room: the crawl waits rather than grows."""
-        while not self.writer.has_room:
+        while not self.has_room:
             self._room.clear()
+            self.writer.hurry()
             await self._room.wait()
 
     async def flush(self) -> None:
@@ -117,6 +142,9 @@ class Journal:
 
     def _was_committed(self, records: int) -> None:
         self._committed += records
+        freed_bytes = sum(self._sizes.popleft() for _ in range(records))
+        self._waiting_bytes -= freed_bytes
+        self._account.release(freed_bytes)
         self._hosts.committed(self._committed)
         for store in self._stores:
             store.committed(self._committed)

@@ -126,6 +126,10 @@ class Gate:
             return False
         return fetched.is_retryable if isinstance(fetched, Failure) else is_overload(fetched)
 
+    def shrink(self) -> int:
+        """Let go what both stores hold beyond their accounts' present limits; bytes let go."""
+        return self._hosts.shrink() + self._rules.shrink()
+
     def statistics(self) -> GateStatistics:
         """Counts of the decisions, and the state of both stores."""
         decisions = {str(decision): count for decision, count in self._decisions.items()}

@@ -8,13 +8,14 @@ from typing import Protocol
 from weaver.base.clock import Clock
 from weaver.base.record import HostRecord
 from weaver.base.settings import PolitenessSettings
-from weaver.memory.bounded import BoundedLRU, StoreStatistics
+from weaver.memory.bounded import SHRINK_PER_CALL, BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account
+from weaver.memory.ghost import GhostFilter
 from weaver.politeness.delay import longest_pause, polite_delay
 from weaver.politeness.robots_answer import RobotsStatus
 
-# A state with its origin, its floats and the table's entry: 400 B by tracemalloc on CPython 3.11, and the allocator's.
-STATE_BYTES = 480
+# A state with its origin, its floats and the table's entry: 386-411 B by tracemalloc, as the table's load goes.
+STATE_BYTES = 410
 PRUNE_TO = 0.9
 _NEVER = float("-inf")
 _STATUSES = {str(status): status for status in RobotsStatus}
@@ -70,8 +71,8 @@ class HostTable:
         self._store = store
         self._clock = clock
         self._started_at = clock.monotonic()
-        by_bytes = settings.max_hosts if account is None else max(1, account.limit // 2 // STATE_BYTES)
-        self.capacity = min(settings.max_hosts, by_bytes)
+        self._account = account
+        self.capacity = self._affordable()
         self._entering: int | None = None
         self._may_evict_deadlines = False
         self._relief_at = self.capacity + 1
@@ -83,6 +84,7 @@ class HostTable:
             prune_to=PRUNE_TO,
             is_protected=self._is_protected,
             on_evict=self._save_deadline,
+            ghost=GhostFilter.within(account),
         )
 
     def __len__(self) -> int:
@@ -140,6 +142,30 @@ class HostTable:
             )
         )
 
+    def shrink(self) -> int:
+        """Let go what is over the table's half of the account's present limit, deadlines saved.
+
+        The bytes let go; call again until it is 0.
+        """
+        before = self._states.statistics().bytes
+        self._fit()
+        excess = min(SHRINK_PER_CALL, max(0, len(self._states) - self.capacity))
+        if len(self._states.evict(excess)) < excess:
+            self._relieve()
+        return before - self._states.statistics().bytes
+
+    def _fit(self) -> None:
+        """Follow the account's limit, which falls and rises with the pressure on memory."""
+        affordable = self._affordable()
+        if affordable != self.capacity:
+            self.capacity = self._states.capacity = affordable
+            self._relief_at = max(affordable, len(self._states)) + 1
+
+    def _affordable(self) -> int:
+        if self._account is None:
+            return self._settings.max_hosts
+        return min(self._settings.max_hosts, max(1, self._account.limit // 2 // STATE_BYTES))
+
     def statistics(self) -> StoreStatistics:
         """The table's counts, capacity and peak."""
         return self._states.statistics()
@@ -152,6 +178,7 @@ class HostTable:
             assert state.failures >= 0, (host_id, state)
 
     def _keep(self, host_id: int, state: HostState) -> None:
+        self._fit()
         self._entering = host_id  # the caller is about to use it; where all others stay, it would be the victim
         self._states.put(host_id, state)
         if len(self._states) >= self._relief_at:
