@@ -7,7 +7,7 @@ import io
 import itertools
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import brotli
 import pytest
@@ -15,10 +15,24 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weaver.fetch.decode import CodedBody, DecodeError, PlainBody, body_for
+from weaver.fetch.decode import Body, CodedBody, DecodeError, PlainBody, body_for
+from weaver.fetch.zstd import Decompressors
+from weaver.memory.budget import Account
+from weaver.memory.buffers import Pool
+from weaver.memory.scratch import Arena
 
 MAX_BYTES = 8 << 20
+POOL = Pool("test", 4)
 RATIO = 200.0
+
+
+def _body_for(lines: Sequence[str], max_bytes: int, ratio: float) -> Body:
+    return body_for(lines, max_bytes, ratio, Arena("test", POOL), Decompressors(2, Account("bodies", 1 << 20)))
+
+
+def _feed(body: Body, part: bytes) -> list[int]:
+    """Feed one part; the sizes of the body after each step."""
+    return list(body.feed(part))
 
 
 def _raw_deflate(data: bytes) -> bytes:
@@ -50,11 +64,11 @@ each_coding = pytest.mark.parametrize(("coding", "encode"), ENCODERS.values(), i
 def _decoded(
     coding: str, parts: list[bytes], *, is_whole: bool = True, max_bytes: int = MAX_BYTES, ratio: float = RATIO
 ) -> tuple[bytes, str]:
-    body = body_for([coding], max_bytes, ratio)
+    body = _body_for([coding], max_bytes, ratio)
     for part in parts:
         if body.truncated_by:
             break
-        body.feed(part)
+        _feed(body, part)
     return body.close(is_whole=is_whole), body.truncated_by
 
 
@@ -98,9 +112,9 @@ def test_one_byte_at_a_time(coding: str, encode: Callable[[bytes], bytes]) -> No
 def test_a_bomb_is_refused_early(coding: str, encode: Callable[[bytes], bytes]) -> None:
     """A body that grows beyond the ratio is refused before its cap, whatever its coding."""
     bomb = encode(bytes(64 << 20))
-    body = body_for([coding], 32 << 20, RATIO)
+    body = _body_for([coding], 32 << 20, RATIO)
     with pytest.raises(DecodeError) as caught:
-        body.feed(bomb)
+        _feed(body, bomb)
     assert caught.value.reason == "bomb"
     assert isinstance(body, CodedBody)
     assert body.decoded_bytes <= 2 << 20
@@ -192,9 +206,9 @@ def test_a_giant_zstd_window_is_refused() -> None:
 def test_zstd_runs_stay_bounded() -> None:
     """Four bytes that stand for 128 KiB are decoded one block at a time: the ratio stops them after a few."""
     run = (1 << 1 | (128 << 10) << 3).to_bytes(3, "little") + b"a"
-    body = body_for(["zstd"], 1 << 30, RATIO)
+    body = _body_for(["zstd"], 1 << 30, RATIO)
     with pytest.raises(DecodeError) as caught:
-        body.feed(b"\x28\xb5\x2f\xfd" + bytes([0x00, 7 << 3]) + run * 1_000)
+        _feed(body, b"\x28\xb5\x2f\xfd" + bytes([0x00, 7 << 3]) + run * 1_000)
     assert caught.value.reason == "bomb"
     assert isinstance(body, CodedBody)
     assert body.decoded_bytes <= 1 << 20
@@ -203,9 +217,9 @@ def test_zstd_runs_stay_bounded() -> None:
 def test_a_stream_that_decodes_to_nothing_ends() -> None:
     """Empty blocks without end are cut off at the cap too."""
     empty_block = b"\0\0\0\xff\xff"
-    body = body_for(["deflate"], 1 << 20, RATIO)
+    body = _body_for(["deflate"], 1 << 20, RATIO)
     for _ in range(1_000):
-        body.feed(empty_block * 1_000)
+        _feed(body, empty_block * 1_000)
         if body.truncated_by:
             break
     assert body.truncated_by == "max_body"
@@ -217,16 +231,16 @@ def test_a_stream_that_decodes_to_nothing_ends() -> None:
 def test_stacked_codings_are_refused(lines: list[str]) -> None:
     """One layer is decoded, never more."""
     with pytest.raises(DecodeError) as caught:
-        body_for(lines, MAX_BYTES, RATIO)
+        _body_for(lines, MAX_BYTES, RATIO)
     assert caught.value.reason == "encoding"
 
 
 @pytest.mark.parametrize("lines", [[], [""], ["identity"], ["utf-8"], ["none"], ["IDENTITY, "]])
 def test_no_coding_is_plain(lines: list[str]) -> None:
     """`identity`, and names that nobody knows, leave the body as it is."""
-    body = body_for(lines, 10, RATIO)
+    body = _body_for(lines, 10, RATIO)
     assert isinstance(body, PlainBody)
-    body.feed(b"hello")
+    _feed(body, b"hello")
     assert (body.close(is_whole=True), body.truncated_by) == (b"hello", "")
 
 
@@ -242,16 +256,16 @@ def test_an_empty_body_in_a_coding_is_empty() -> None:
 
 def test_a_plain_body_is_cut_at_its_cap() -> None:
     """Without a coding the cap counts what came."""
-    body = PlainBody(8)
-    body.feed(b"hello ")
-    body.feed(b"world")
+    body = PlainBody(8, Arena("test", POOL))
+    _feed(body, b"hello ")
+    _feed(body, b"world")
     assert (body.close(is_whole=True), body.truncated_by) == (b"hello wo", "max_body")
 
 
 def test_a_plain_body_that_broke_off_is_short() -> None:
     """What came is kept and flagged."""
-    body = PlainBody(8)
-    body.feed(b"hello")
+    body = PlainBody(8, Arena("test", POOL))
+    _feed(body, b"hello")
     assert (body.close(is_whole=False), body.truncated_by) == (b"hello", "short")
 
 

@@ -14,6 +14,7 @@ from weaver.base.page import Failure, Fetched, Response
 from weaver.base.settings import FetchSettings
 from weaver.fetch import Fetcher, ScriptedTransport, TransportStatistics, build_fetcher
 from weaver.fetch.reasons import REASONS
+from weaver.memory.admission import Admission
 
 URL = "https://example.org/"
 SEEDS = frozenset({"https://example.org"})
@@ -27,13 +28,16 @@ class SilentTransport:
     """A transport that never answers."""
 
     async def get(
-        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, room: Admission, *, is_fresh: bool = False
     ) -> Fetched:
         await asyncio.Event().wait()
         raise AssertionError
 
     async def close(self) -> None:
         """Nothing to close."""
+
+    def release_memory(self) -> int:
+        return 0
 
     def statistics(self) -> TransportStatistics:
         return TransportStatistics()

@@ -13,8 +13,17 @@ import pytest
 
 from weaver.base.clock import ManualClock
 from weaver.fetch.address_guard import AddressGuard
-from weaver.fetch.resolver import MAX_ADDRESSES, NEGATIVE_TTL_S, TEMPORARY_TTL_S, CachingResolver, ResolutionError
+from weaver.fetch.resolver import (
+    ENTRY_BYTES,
+    MAX_ADDRESSES,
+    NEGATIVE_TTL_S,
+    TEMPORARY_TTL_S,
+    CachingResolver,
+    ResolutionError,
+)
+from weaver.memory.budget import Account
 
+LIMIT = 1 << 20
 PUBLIC = "93.184.216.34"
 
 
@@ -37,7 +46,9 @@ class FakeNames:
 
 
 def _resolver(names: FakeNames, clock: ManualClock, *, capacity: int = 100, allow: bool = False) -> CachingResolver:
-    return CachingResolver(AddressGuard(allow_private=allow), clock, capacity=capacity, ttl_s=300.0, lookup=names)
+    return CachingResolver(
+        AddressGuard(allow_private=allow), clock, Account("hosts", LIMIT), capacity=capacity, ttl_s=300.0, lookup=names
+    )
 
 
 async def _reason(resolver: CachingResolver, host: str) -> str:
@@ -167,7 +178,9 @@ async def test_closing_ends_what_is_under_way() -> None:
 
 async def test_the_systems_names_are_asked_by_default() -> None:
     """Without a look-up of one's own the system resolves, in threads."""
-    resolver = CachingResolver(AddressGuard(allow_private=True), ManualClock(), capacity=10, ttl_s=300.0)
+    resolver = CachingResolver(
+        AddressGuard(allow_private=True), ManualClock(), Account("hosts", LIMIT), capacity=10, ttl_s=300.0
+    )
     try:
         assert set(await resolver.resolve("localhost")) <= {"127.0.0.1", "::1"}
         assert await _reason(resolver, "a" * 64 + ".example") == "dns"
@@ -183,3 +196,19 @@ async def test_a_look_up_that_this_machine_could_not_make_is_not_remembered() ->
     assert await _reason(resolver, "a") == "local_limit"
     names.answers = {"a": [PUBLIC]}
     assert await resolver.resolve("a") == (PUBLIC,)
+
+
+async def test_names_are_charged_and_given_back_under_pressure() -> None:
+    """Each name costs its measured bytes of the account; when the limit falls, the oldest names go."""
+    names = FakeNames(**{f"host{number}": [PUBLIC] for number in range(10)})
+    account = Account("hosts", LIMIT)
+    resolver = CachingResolver(AddressGuard(), ManualClock(), account, capacity=100, ttl_s=300.0, lookup=names)
+    empty_bytes = account.used
+    for number in range(10):
+        await resolver.resolve(f"host{number}")
+    assert account.used == empty_bytes + 10 * ENTRY_BYTES
+    account.limit = empty_bytes + 4 * ENTRY_BYTES
+    assert resolver.shrink() >= 6 * ENTRY_BYTES
+    assert account.used <= account.limit
+    await resolver.resolve("host9")
+    assert names.asked["host9"] == 1

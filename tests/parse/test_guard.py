@@ -73,11 +73,13 @@ def test_short_hostile_html_costs_little(name: str) -> None:
         b"<div>" * 1_100,
         b"<div><object></div></object>" * 1_100,
         b"<span><p></span><div></div>" * 1_100,
+        b"<p a b c d>x</p>" * 60_000,
+        b"<svg><g a b c d></g></svg>" * 60_000,
         b"<p><b><i>" + b"".join(b"<font size=%d>" % size for size in range(500)) + b"<p>x" * 2_000,
     ],
 )
 def test_what_is_not_proven_harmless_gets_no_tree(markup: bytes) -> None:
-    """A page that leaves a thousand elements open, or has thousands to open again, isn't called linear."""
+    """A page of a thousand open elements, of thousands to open again, or of little but attributes isn't called linear."""
     assert not is_linear(markup, _DEPTH)
 
 

@@ -14,7 +14,7 @@ from weaver.base.errors import PersistenceError
 from weaver.base.page import EdgeKind
 from weaver.base.record import Adjacency
 from weaver.persistence.keys import to_signed, to_unsigned
-from weaver.persistence.packing import edges_by_kind, links_json, pack, unpack, unpack_adjacency
+from weaver.persistence.packing import edges_by_kind, links_json, pack, unpack, unpack_adjacency, unpack_many
 
 EDGES = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.sampled_from(list(EdgeKind))))
 
@@ -58,6 +58,25 @@ def test_a_damaged_blob_is_refused(packed: bytes) -> None:
     """A blob of another version or length raises, and is never half read."""
     with pytest.raises(PersistenceError):
         unpack(packed)
+
+
+@given(st.lists(EDGES, max_size=8))
+def test_many_blobs_unpack_as_each_alone(pages: list[list[tuple[int, EdgeKind]]]) -> None:
+    """Whatever their runs of kinds, all edges come one after the other, with the number of each blob's."""
+    blobs = [pack(_adjacency(edges)) for edges in pages]
+    degrees, targets, kinds = unpack_many(blobs)
+    alone = [unpack(packed) for packed in blobs]
+    assert degrees.tolist() == [len(row_targets) for row_targets, _ in alone]
+    assert targets.tolist() == [target for row_targets, _ in alone for target in row_targets.tolist()]
+    assert kinds.tolist() == [kind for _, row_kinds in alone for kind in row_kinds.tolist()]
+
+
+def test_a_damaged_blob_among_many_is_refused() -> None:
+    """A blob that was cut off is found among whole ones."""
+    whole = pack(_adjacency([(1, EdgeKind.HYPERLINK), (2, EdgeKind.HYPERLINK)]))
+    for damaged in (whole[:-1], whole[:7], b""):
+        with pytest.raises(PersistenceError):
+            unpack_many([whole, damaged])
 
 
 def test_uneven_columns_are_refused() -> None:

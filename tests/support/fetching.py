@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from weaver.base.clock import SystemClock
@@ -14,6 +15,8 @@ from weaver.fetch import Fetcher, build_fetcher
 from weaver.fetch.aiohttp_transport import AiohttpTransport
 from weaver.fetch.resolver import Lookup
 from weaver.fetch.wire import RATE_WINDOW_S
+from weaver.memory.admission import ByteGate
+from weaver.memory.budget import Account
 
 USER_AGENT = "weaver-test/1 (+https://example.org/)"
 
@@ -26,13 +29,20 @@ async def fetching(
     rate_window_s: float = RATE_WINDOW_S,
     private_headers_for: frozenset[str] = frozenset(),
     concurrency: int = 8,
+    bodies_bytes: int = 1 << 30,
     **settings: Any,
 ) -> AsyncIterator[Fetcher]:
     """A Fetcher that may visit loopback, unless the settings say otherwise."""
     wanted = FetchSettings(**({"allow_private": True, "timeout": 5.0, "connect_timeout": 2.0} | settings))
     clock = SystemClock()
-    transport = AiohttpTransport(wanted, concurrency, clock, lookup=lookup, tls=tls, rate_window_s=rate_window_s)
-    fetcher = build_fetcher(wanted, USER_AGENT, concurrency, private_headers_for, clock, transport)
+    bodies = ByteGate(Account("bodies", bodies_bytes))
+    transport = AiohttpTransport(
+        wanted, concurrency, clock, bodies, Account("names", 1 << 20), lookup=lookup, tls=tls,
+        rate_window_s=rate_window_s,
+    )  # fmt: skip
+    fetcher = replace(
+        build_fetcher(wanted, USER_AGENT, concurrency, private_headers_for, clock, transport), bodies=bodies
+    )
     try:
         yield fetcher
     finally:

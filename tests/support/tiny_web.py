@@ -46,6 +46,8 @@ def settings_for(*seeds: str, **values: object) -> Settings:
     tree: dict[str, dict[str, object]] = {
         "crawl": {"seeds": seeds or (f"{SITE}/",), "concurrency": 8},
         "politeness": {"delay": 0.0, "per_host": 8},
+        # To collect and freeze all that the test runner holds takes longer than most of the crawls.
+        "memory": {"collector": "default"},
     }
     for name, value in values.items():
         section, _, key = name.partition("__")

@@ -10,29 +10,55 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
 from weaver.fetch.wire import WireMeter
+from weaver.memory.admission import ByteGate
+
+# Resident bytes of an idle kept-alive connection, the client's side of 500 on loopback (benchmarks/bodies.py): 15-19
+# KiB plain, with TLS 107-127 KiB on uvloop and 342-363 KiB on asyncio, whose protocol fills a buffer of 256 KiB.
+CONNECTION_BYTES = 18 << 10
+UVLOOP_TLS_BYTES = 112 << 10
+ASYNCIO_TLS_BYTES = 350 << 10
 
 # The meter of the request that the current task makes: how a pooled connection learns whose bytes it reads.
 current_meter: ContextVar[WireMeter | None] = ContextVar("weaver-fetch-meter", default=None)
 
 
-class Pool:
-    """Counts connections, and says when an idle one should not be kept: sockets are a bounded good too."""
+class Connections:
+    """Counts the open connections and what they hold, and says when an idle one should not be kept: sockets are a
+    bounded good too, and idle ones may take half of the account.
 
-    def __init__(self, capacity: int) -> None:
+    `under_way` requests each have a connection that is not idle; the transport counts them.
+    """
+
+    def __init__(self, capacity: int, bodies: ByteGate) -> None:
         self.capacity = capacity
         self.current = self.peak = self.made = 0
+        self.under_way = 0
+        self.held_bytes = 0
+        self._bodies = bodies
 
     @property
     def is_full(self) -> bool:
-        return self.current > self.capacity
+        # Asked by a connection whose request is ending: it is about to be idle.
+        idle = self.current - self.under_way + 1
+        return self.current > self.capacity or 2 * self.held_bytes * idle > self._bodies.account.limit * self.current
 
-    def opened(self) -> None:
+    def opened(self, size_bytes: int) -> None:
         self.made += 1
         self.current += 1
         self.peak = max(self.peak, self.current)
+        self.held_bytes += size_bytes
+        self._bodies.hold(size_bytes)
 
-    def closed(self) -> None:
+    def closed(self, size_bytes: int) -> None:
         self.current -= 1
+        self.held_bytes -= size_bytes
+        self._bodies.give_back(size_bytes)
+
+
+def _bytes_of(transport: asyncio.BaseTransport) -> int:
+    if transport.get_extra_info("ssl_object") is None:
+        return CONNECTION_BYTES
+    return ASYNCIO_TLS_BYTES if type(transport).__module__.startswith("asyncio.") else UVLOOP_TLS_BYTES
 
 
 class WatchedConnection(ResponseHandler):
@@ -41,24 +67,26 @@ class WatchedConnection(ResponseHandler):
     It also closes what a desynchronised or meddling server tries: bytes that nobody asked for.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, pool: Pool) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, connections: Connections) -> None:
         super().__init__(loop)
-        self._pool = pool
+        self._connections = connections
+        self._held_bytes = 0
         self._meter: WireMeter | None = None
         self._requests = 0
         self._answers = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._pool.opened()
+        self._held_bytes = _bytes_of(transport)
+        self._connections.opened(self._held_bytes)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        self._pool.closed()
+        self._connections.closed(self._held_bytes)
 
     @property
     def should_close(self) -> bool:
-        return super().should_close or self._answers > 1 or self._pool.is_full
+        return super().should_close or self._answers > 1 or self._connections.is_full
 
     def set_response_params(self, **params: Any) -> None:
         """A request begins on this connection."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import os
 import re
 import socket
@@ -23,15 +24,20 @@ from weaver.base.clock import Clock
 from weaver.base.page import Failure, Fetched, Response
 from weaver.base.settings import FetchSettings
 from weaver.fetch.address_guard import AddressGuard
-from weaver.fetch.aiohttp_connection import Pool, WatchedConnection, current_meter
+from weaver.fetch.aiohttp_connection import Connections, WatchedConnection, current_meter
 from weaver.fetch.aiohttp_errors import AddressRefusedError, Border, neutral
 from weaver.fetch.cookies import CookieShelf
 from weaver.fetch.decode import Body, body_for
 from weaver.fetch.descriptors import affordable_connections, is_last_of_reserve
 from weaver.fetch.reasons import failure
 from weaver.fetch.resolver import CachingResolver, Lookup
-from weaver.fetch.transport import TransportStatistics
+from weaver.fetch.transport import REQUEST_BYTES, TransportStatistics
 from weaver.fetch.wire import RATE_WINDOW_S, WireLimits, WireMeter
+from weaver.fetch.zstd import DECOMPRESSOR_BYTES, Decompressors
+from weaver.memory.admission import Admission, ByteGate
+from weaver.memory.budget import Account
+from weaver.memory.buffers import BUFFER_BYTES, Pool
+from weaver.memory.scratch import Arenas
 
 MAX_HEADER_LINES = 1_000
 REDIRECT_BODY_BYTES = 64 << 10  # nobody reads a redirect's body; more than this is not waited for
@@ -39,6 +45,11 @@ READ_BUFFER_BYTES = 64 << 10  # aiohttp stops reading at twice this until the bo
 KEEP_ALIVE_S = 15.0  # servers close idle connections after 5 to 75 s
 # Connections that are closing get the time for it, and a crawl does not run through all its hosts in one such spell.
 LOCAL_LIMIT_WAIT_S = 0.1
+# Of a body's length as the server names it, at once: liars would take the whole account, and then send nothing.
+_MOST_CLAIMED_BYTES = 1 << 20
+_MOST_BUFFERS = 16  # more than large bodies come at once; with 64 they cost 1.3 times what they cost now
+_MOST_IDLE = 4  # decompressors
+_KEPT_SHARE = 8  # what is only kept for the next bodies takes at most one in so many bytes of the account
 _IDLE_PER_REQUEST = 2  # kept-alive connections for each request that may be under way
 # Headers that are lists, which servers may send in several lines (RFC 9110, 5.3).
 _LISTS = ("link", "x-robots-tag")
@@ -70,6 +81,7 @@ class _Request:
     url: str
     headers: Mapping[str, str]
     max_body_bytes: int
+    room: Admission
     started_at: float
 
 
@@ -81,6 +93,8 @@ class AiohttpTransport:
         settings: FetchSettings,
         concurrency: int,
         clock: Clock,
+        bodies: ByteGate,
+        names: Account,
         *,
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
@@ -91,24 +105,33 @@ class AiohttpTransport:
         self._clock = clock
         self._guard = AddressGuard(allow_private=settings.allow_private, allow_networks=settings.allow_networks)
         self._names = CachingResolver(
-            self._guard, clock, capacity=settings.dns_entries, ttl_s=settings.dns_ttl, lookup=lookup
+            self._guard, clock, names, capacity=settings.dns_entries, ttl_s=settings.dns_ttl, lookup=lookup
         )
         self._tls: ssl.SSLContext | bool = tls if tls is not None else settings.verify_tls
         self._limits = WireLimits(settings.max_header, settings.min_rate, rate_window_s)
-        self._pool = Pool(affordable_connections(concurrency * (1 + _IDLE_PER_REQUEST), concurrency))
+        capacity = affordable_connections(concurrency * (1 + _IDLE_PER_REQUEST), concurrency)
+        self._connections = Connections(capacity, bodies)
+        self._buffers = Pool("bodies", _kept(_MOST_BUFFERS, BUFFER_BYTES, bodies), account=bodies.account)
+        self._decompressors = Decompressors(_kept(_MOST_IDLE, DECOMPRESSOR_BYTES, bodies), bodies.account)
+        self._arenas = Arenas("body", self._buffers)
         self._cookies = CookieShelf(clock) if settings.cookies else None
         self._session: aiohttp.ClientSession | None = None
         self._fresh_session: aiohttp.ClientSession | None = None
         self._stale_losses = 0
 
     def __repr__(self) -> str:
-        return f"AiohttpTransport(open={self._pool.current}/{self._pool.capacity}, {self._names!r})"
+        return f"AiohttpTransport(open={self._connections.current}/{self._connections.capacity}, {self._names!r})"
 
     async def get(
-        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, room: Admission, *, is_fresh: bool = False
     ) -> Fetched:
         session = self._session_for(is_fresh=is_fresh)
-        return await self._attempt(session, _Request(url, headers, max_body_bytes, self._clock.monotonic()))
+        request = _Request(url, headers, max_body_bytes, room, self._clock.monotonic())
+        self._connections.under_way += 1
+        try:
+            return await self._attempt(session, request)
+        finally:
+            self._connections.under_way -= 1
 
     def _session_for(self, *, is_fresh: bool) -> aiohttp.ClientSession:
         if is_fresh:
@@ -122,10 +145,33 @@ class AiohttpTransport:
             if session is not None:
                 await session.close()
         await self._names.close()
+        self.release_memory()
+
+    def release_memory(self) -> int:
+        """Close idle connections, free idle buffers, forget names that the account has no room for."""
+        freed_bytes = self._connections.held_bytes
+        if self._session is not None:
+            # aiohttp passes by a closed connection, and forgets it within its keep-alive time.
+            idle = self._session.connector._conns.values() if self._session.connector is not None else ()
+            for connection, _ in itertools.chain.from_iterable(idle):
+                connection.close()
+        freed_bytes -= self._connections.held_bytes
+        self._arenas.release()
+        freed_bytes += self._buffers.release() + self._decompressors.release() + self._names.shrink()
+        self._buffers.settle()
+        return freed_bytes
 
     def statistics(self) -> TransportStatistics:
-        pool = self._pool
-        return TransportStatistics(pool.current, pool.peak, pool.made, self._stale_losses, self._names.statistics())
+        connections = self._connections
+        return TransportStatistics(
+            connections.current,
+            connections.peak,
+            connections.made,
+            self._stale_losses,
+            self._names.statistics(),
+            connections.held_bytes,
+            (self._buffers.statistics(), self._decompressors.statistics()),
+        )
 
     async def _attempt(self, session: aiohttp.ClientSession, request: _Request) -> Fetched:
         """One request, sent once: the server may have seen what got no answer, so a second try is politeness's."""
@@ -163,8 +209,12 @@ class AiohttpTransport:
         is_redirect = response.status in _REDIRECTS and "location" in headers
         cap_bytes = min(request.max_body_bytes, REDIRECT_BODY_BYTES) if is_redirect else request.max_body_bytes
         codings = response.headers.getall("Content-Encoding", ())
-        body = body_for(codings, cap_bytes, self._settings.max_ratio)
-        content = await _filled(response, body)
+        with (
+            self._arenas.open() as arena,
+            body_for(codings, cap_bytes, self._settings.max_ratio, arena, self._decompressors) as body,
+        ):
+            await _claimed(response, request.room, cap_bytes)
+            content = await _filled(response, body, request.room)
         is_foreign = response.status == 101 or (response.version or (0,))[0] != 1
         reason = "protocol" if is_foreign else meter.violation
         if reason:
@@ -195,7 +245,7 @@ class AiohttpTransport:
             keepalive_timeout=KEEP_ALIVE_S if is_keeping else None,
         )
         # aiohttp has no public way to watch a connection; tests/loopback would notice if this one were gone.
-        connector._factory = partial(WatchedConnection, asyncio.get_running_loop(), self._pool)  # type: ignore[assignment]
+        connector._factory = partial(WatchedConnection, asyncio.get_running_loop(), self._connections)  # type: ignore[assignment]
         session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -223,6 +273,10 @@ class AiohttpTransport:
         return opened
 
 
+def _kept(most: int, size_bytes: int, bodies: ByteGate) -> int:
+    return min(most, bodies.account.base_limit // _KEPT_SHARE // size_bytes)
+
+
 def _cookie_place(target: URL) -> tuple[str, str]:
     return target.raw_host or "", target.raw_path
 
@@ -237,12 +291,23 @@ def _target(url: str) -> URL | Failure:
     return target if target.scheme in {"http", "https"} else failure(url, "scheme")
 
 
-async def _filled(response: aiohttp.ClientResponse, body: Body) -> bytes:
-    """Read the response into `body` until one of them ends; the connection is closed unless it can be used again."""
+async def _claimed(response: aiohttp.ClientResponse, room: Admission, cap_bytes: int) -> None:
+    """Make room for the length that the server names, before the socket is read on; it may lie, so not for all."""
+    claim_bytes = min(response.content_length or 0, cap_bytes, _MOST_CLAIMED_BYTES)
+    await room.grow(REQUEST_BYTES + claim_bytes)
+
+
+async def _filled(response: aiohttp.ClientResponse, body: Body, room: Admission) -> bytes:
+    """Read the response into `body` until one of them ends; the connection is closed unless it can be used again.
+
+    What outgrows its room waits for more of it, and the socket meanwhile: aiohttp stops reading (back-pressure).
+    """
     content = response.content
     try:
         while part := await content.readany():
-            body.feed(part)
+            for size_bytes in body.feed(part):
+                if not room.try_grow(REQUEST_BYTES + size_bytes):
+                    await room.grow(REQUEST_BYTES + size_bytes)
             if body.truncated_by:
                 response.close()
                 break

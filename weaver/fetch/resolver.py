@@ -12,12 +12,16 @@ from weaver.base.clock import Clock
 from weaver.fetch.address_guard import AddressGuard
 from weaver.fetch.descriptors import LOCAL_ERRNOS
 from weaver.memory.bounded import BoundedLRU, StoreStatistics
+from weaver.memory.budget import Account
+from weaver.memory.ghost import GhostFilter
 
 NEGATIVE_TTL_S = 30.0  # how long a name that does not exist is remembered
 TEMPORARY_TTL_S = 5.0  # ... and one whose servers gave no answer
 _TTL_S = {"dns_temporary": TEMPORARY_TTL_S, "local_limit": 0.0}
 # A dead address is tried again with each that is left, so n of them cost n * n / 2 attempts.
 MAX_ADDRESSES = 4
+# A name of 35 characters with two addresses in RSS (benchmarks/bodies.py); 386 with one, 697 with four.
+ENTRY_BYTES = 492
 # The event loop's own pool has six threads on two cores: a few names with dead servers would stop all look-ups.
 _THREADS = 16
 
@@ -51,6 +55,7 @@ class CachingResolver:
         self,
         guard: AddressGuard,
         clock: Clock,
+        account: Account,
         *,
         capacity: int,
         ttl_s: float,
@@ -62,7 +67,9 @@ class CachingResolver:
         self._threads: ThreadPoolExecutor | None = None
         self._lookup = lookup or self._look_up_in_thread
         # Ages are the entries' own: what failed is forgotten sooner than what was found.
-        self._entries: BoundedLRU[str, _Entry] = BoundedLRU("dns", capacity)
+        self._entries: BoundedLRU[str, _Entry] = BoundedLRU(
+            "dns", capacity, account=account, entry_bytes=ENTRY_BYTES, ghost=GhostFilter.within(account)
+        )
         self._under_way: dict[str, asyncio.Task[_Entry]] = {}
 
     def __repr__(self) -> str:
@@ -78,6 +85,10 @@ class CachingResolver:
         if entry.reason:
             raise ResolutionError(entry.reason, f"{host}: {_WORDS[entry.reason]}")
         return entry.addresses
+
+    def shrink(self) -> int:
+        """Forget what is over the account's limit, the oldest first; the bytes that went."""
+        return self._entries.shrink()
 
     async def close(self) -> None:
         """Give up what is under way; a thread that waits for a name server is left to end by itself."""

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from weaver.base.page import Fetched, Response
+from weaver.memory.admission import Admission
 from weaver.memory.bounded import StoreStatistics
+from weaver.memory.buffers import PoolStatistics
 
+# What a request under way takes besides its connection and its body: 4 KiB, and 40 KiB for a decoder's window
+# (benchmarks/bodies.py).
+REQUEST_BYTES = 44 << 10
 _NO_NAMES = StoreStatistics("dns", 0, 0, 0)
 
 
@@ -21,22 +26,29 @@ class TransportStatistics:
     connections_made: int = 0
     stale_losses: int = 0
     dns: StoreStatistics = _NO_NAMES
+    connection_bytes: int = 0
+    pools: tuple[PoolStatistics, ...] = ()
 
 
 class Transport(Protocol):
     """Makes one GET request at a time per call; never follows a redirect, never raises for what a server does."""
 
     async def get(
-        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, room: Admission, *, is_fresh: bool = False
     ) -> Fetched:
         """The response's head and at most `max_body_bytes` of its decoded body, or why there is none.
 
-        With `is_fresh` it goes over a connection of its own: what failed once is not tried on a kept one.
+        A body that outgrows `room` is read on when that has grown to REQUEST_BYTES and the body. With `is_fresh` it
+        goes over a connection of its own: what failed once is not tried on a kept one.
         """
         ...
 
     async def close(self) -> None:
         """Close all connections; what is under way ends in a Failure."""
+        ...
+
+    def release_memory(self) -> int:
+        """Let go of what is only kept for later, such as idle connections; the bytes that go."""
         ...
 
     def statistics(self) -> TransportStatistics:
@@ -69,15 +81,20 @@ class ScriptedTransport:
     _turns: dict[str, int] = field(default_factory=dict)
 
     async def get(
-        self, url: str, headers: Mapping[str, str], max_body_bytes: int, *, is_fresh: bool = False
+        self, url: str, headers: Mapping[str, str], max_body_bytes: int, room: Admission, *, is_fresh: bool = False
     ) -> Fetched:
         self.requests.append(SentRequest(url, dict(headers), is_fresh))
         answer = self._next_answer(url)
-        fetched = answer(url, headers) if callable(answer) else answer
-        return _capped(fetched, max_body_bytes)
+        fetched = _capped(answer(url, headers) if callable(answer) else answer, max_body_bytes)
+        if isinstance(fetched, Response):
+            await room.grow(REQUEST_BYTES + len(fetched.body))
+        return fetched
 
     async def close(self) -> None:
         self.is_closed = True
+
+    def release_memory(self) -> int:
+        return 0
 
     def statistics(self) -> TransportStatistics:
         return TransportStatistics()

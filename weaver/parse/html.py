@@ -26,6 +26,9 @@ from weaver.parse.links import (
 )
 from weaver.parse.xhtml import flattened_xhtml
 
+# What a page's tree, links and text take at their peak for each byte of its body: articles 18, mere text 4 to 12, tags
+# without text up to 68 (benchmarks/bodies.py).
+_PEAK_BYTES_PER_BYTE = 18
 _MOST_TITLE_CHARACTERS = 1_024
 _FRAMES = ("iframe", "noframes", "noembed")
 # Mutation events only mirror the choice of a <select>, in quadratic time.
@@ -60,6 +63,11 @@ def parse_page(response: Response, settings: ParseSettings) -> Parsed:
         census = census_of(markup)
     tree = LexborHTMLParser(markup, options=_OPTIONS)
     return _parsed(response, tree, census, settings.max_links, charset, note)
+
+
+def peak_bytes(response: Response) -> int:
+    """What `parse_page` takes for an ordinary page while it runs, in bytes, the body itself not counted."""
+    return 0 if kind_of(response) is Kind.OTHER else _PEAK_BYTES_PER_BYTE * len(response.body)
 
 
 def _unparsed(response: Response) -> Parsed:

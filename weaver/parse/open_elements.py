@@ -23,6 +23,8 @@ _ATTRIBUTES_PER_CLONE = 8
 _LONG_TOKEN_BYTES = 512
 # Names that lexbor doesn't know are kept in a small hash table: many of them make each look-up slow.
 _MOST_NAMES = 4_000
+# Of these lexbor keeps 130 to 240 bytes each, so that a page of nothing else would take 60 times its length.
+_MOST_ATTRIBUTES = 200_000
 # The adoption agency moves a formatting element down past at most seven blocks (section 13.2.6.4.7, step 4.3).
 _ADOPTION_REACH = 5
 
@@ -93,6 +95,7 @@ class _OpenElements:
         self.clones_left = _MOST_CLONES
         self.tag_at = 0
         self.names: set[bytes] = set()
+        self.attributes_left = _MOST_ATTRIBUTES
 
     def has_passed(self) -> bool:
         """True once the whole page is seen and no bound was met."""
@@ -114,13 +117,19 @@ class _OpenElements:
     def _follow(self, name: bytes, start: int, end: int) -> None:
         self.tag_at = start
         if end - start > len(name) + 2:
-            self.names.update(_attribute_names(self.markup, start + len(name) + 1, end))
+            self._note_attributes(_attribute_names(self.markup, start + len(name) + 1, end))
         follow, bare = _FOLLOWED.get(name) or self._met(name)
         follow(self, bare)
         depth = len(self.stack) + self.formatting
         self.steps += depth
         self.clones_left += _CLONES_PER_TAG - self.formatting - self.anchor_clones
         if depth > self.max_depth or self.clones_left < 0 or len(self.names) > _MOST_NAMES:
+            self._refuse()
+
+    def _note_attributes(self, names: list[bytes]) -> None:
+        self.names.update(names)
+        self.attributes_left -= len(names)
+        if self.attributes_left < 0:
             self._refuse()
 
     def _met(self, name: bytes) -> tuple[_Follow, bytes]:
@@ -138,7 +147,7 @@ class _OpenElements:
 
     def _pass_island(self, start: int, end: int) -> None:
         for attributes in self._openings(start, end):
-            self.names.update(_attribute_names(attributes))
+            self._note_attributes(_attribute_names(attributes))
         # In `<!-- <script>` a script goes on past its end tag (section 13.2.5.18): not followed here.
         is_script = self.markup[start + 1] in b"sS" and self.markup.find(b"<!--", start, end) > 0
         if is_script and _escaped_script(self.markup, start, end):

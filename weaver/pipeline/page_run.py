@@ -27,8 +27,9 @@ from weaver.dedupe import ContentIndex, DuplicateLinks
 from weaver.fetch import Fetcher
 from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, Discovery, Finding, Frontier, HostIds, Lease
 from weaver.graph import GraphStore
+from weaver.memory.admission import Admission
 from weaver.memory.uncommitted import Uncommitted
-from weaver.parse import parse_page
+from weaver.parse import parse_page, peak_bytes
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.journal import Journal
 from weaver.politeness import Decision, Gate, is_local_limit
@@ -45,7 +46,8 @@ class PageResult:
 
     `state` is fetched, duplicate, redirect, failed or blocked_robots; `reason` says why where there is something to
     say. `body` is the decoded body and `text` the visible text, empty where there was none to take; `links` the
-    number of distinct out-edges.
+    number of distinct out-edges; `duplicate_id` and `duplicate_of` name the page that this one is a copy of (0 and
+    empty where it is none).
     """
 
     id: int
@@ -60,6 +62,7 @@ class PageResult:
     text: str = ""
     duplicate_of: str = ""
     reason: str = ""
+    duplicate_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,19 @@ class PageRun:
         self._pages: Uncommitted[int, str] = Uncommitted()
 
     async def run(self, lease: Lease) -> PageResult | None:
-        """Carry one lease through; None where it came to no page (robots.txt, a retry, a host not yet asked)."""
+        """Carry one lease through; None where it came to no page (robots.txt, a retry, a host not yet asked).
+
+        What the page takes in memory is admitted before it begins and given back when it is done.
+        """
+        with await self._stages.fetcher.room_for(lease.task) as room:
+            ready_at = self._stages.gate.deadline(lease.task.host_id)
+            if room.has_waited and ready_at:
+                # While this one waited for room, the host asked another request of ours to stay away.
+                self._put_back(lease, ready_at)
+                return None
+            return await self._run(lease, room)
+
+    async def _run(self, lease: Lease, room: Admission) -> PageResult | None:
         stages, task = self._stages, lease.task
         if task.kind is TaskKind.PAGE:
             decision = stages.gate.judge(task, origin_of(task.url))
@@ -119,7 +134,7 @@ class PageRun:
                 return self._block(lease, decision)
         stages.gate.started(task.host_id, origin_of(task.url))
         stages.frontier.started(lease, stages.gate.next_start(task.host_id))
-        fetched = await stages.fetcher.get(task)
+        fetched = await stages.fetcher.get(task, room)
         if is_local_limit(fetched):
             self._wait_for_this_machine(lease)
             return None
@@ -129,6 +144,8 @@ class PageRun:
         if self._is_to_retry(task, fetched):
             self._retry(lease, fetched)
             return None
+        if isinstance(fetched, Response):
+            room.settle(room.held_bytes + peak_bytes(fetched))
         return self._finish(lease, self._outcome(task, fetched), self._stages.gate.ready_at(task, fetched))
 
     def _ask_robots_first(self, lease: Lease) -> None:
@@ -158,7 +175,11 @@ class PageRun:
         if self._counters.local_limits % LOCAL_LIMITS_AN_EVENT == 1:
             self._events.emit("local_limit", url=task.url, times=self._counters.local_limits)
         stages.gate.release(task.host_id)
-        ready_at = max(stages.gate.deadline(task.host_id), self._clock.monotonic() + LOCAL_PAUSE_S)
+        self._put_back(lease, max(stages.gate.deadline(task.host_id), self._clock.monotonic() + LOCAL_PAUSE_S))
+
+    def _put_back(self, lease: Lease, ready_at: float) -> None:
+        """The task waits again as it was."""
+        stages, task = self._stages, lease.task
         if task.kind is TaskKind.PAGE:
             stages.frontier.put_back(lease, task, ready_at)
             return
@@ -205,7 +226,7 @@ class PageRun:
         return PageResult(
             task.url_id, task.url, row.state, stages.discovery.depth_of(task), row.http_status, row.content_type,
             row.title,
-            len(adjacency or ()), outcome.body, outcome.text, self.url_of(row.duplicate_of), row.reason,
+            len(adjacency or ()), outcome.body, outcome.text, "", row.reason, row.duplicate_of,
         )  # fmt: skip
 
     def give_up(self, lease: Lease) -> PageResult | None:
