@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weaver.base.units import format_duration, format_size, parse_duration, parse_size
+from weaver.base.units import format_count, format_duration, format_size, parse_count, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,38 @@ def test_a_written_size_can_be_read_again(size_bytes: int) -> None:
     """What `format_size` writes `parse_size` reads, within the digit that is shown."""
     shown = parse_size(format_size(size_bytes))
     assert shown == pytest.approx(size_bytes, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        ("50M", 50_000_000), ("50_000_000", 50_000_000), ("50,000,000", 50_000_000), ("2.5M", 2_500_000),
+        ("2.3M", 2_300_000),
+        ("1G", 1_000_000_000), ("10k", 10_000), (" 7 ", 7), (7, 7), ("1.001k", 1001),
+    ],
+)  # fmt: skip
+def test_counts_carry_units(value: object, count: int) -> None:
+    """A number of things is read with k, M, G and with marks between its digits; it is exact."""
+    assert parse_count(value) == count
+
+
+@pytest.mark.parametrize(
+    "value", ["", "M", "0", "1.5", "1.0001k", "-3", "5MiB", "1e6", "nan", "9" * 400, None, True, 0, -1, 2.5]
+)
+def test_what_is_no_count_is_refused(value: object) -> None:
+    """Anything but a whole number above 0 is refused with an example."""
+    with pytest.raises(ValueError, match="expected a whole number >= 1 such as 50M or 50_000_000"):
+        parse_count(value)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"), (987, "987"), (999.4, "999"), (1_000, "1.00k"), (9_996, "10.0k"), (12_345, "12.3k"),
+        (123_456, "123k"),
+        (999_600, "1.00M"), (50_000_000, "50.0M"), (4_294_967_295, "4.29G"), (10**12, "1000G"),
+    ],
+)  # fmt: skip
+def test_counts_are_written_for_people(count: float, text: str) -> None:
+    """A count is shown in three digits with its unit."""
+    assert format_count(count) == text

@@ -6,7 +6,9 @@
     ├── DirectoryError          the crawl directory: missing, not ours, of a newer version
     │   └── DirectoryLocked     another crawler holds it
     ├── PersistenceError        the disk: a commit failed; the crawl stops at once
-    └── BudgetExceeded          a charge was refused: the account is at its limit
+    ├── BudgetExceeded          a charge was refused: the account is at its limit
+    ├── TooLarge                what was asked for would take more than it may; a limit mends it
+    └── MissingLibrary          an optional library is not installed; the message names the extra
 
 Data from strangers never raises past its parser; it becomes a value with a reason.
 """
@@ -40,3 +42,11 @@ class PersistenceError(WeaverError):
 
 class BudgetExceeded(WeaverError):
     """An account refused a charge; the caller sheds load and goes on."""
+
+
+class TooLarge(WeaverError):
+    """What was asked for would take more than it may; the user sets a limit, allows more, or insists."""
+
+
+class MissingLibrary(WeaverError):
+    """An optional library is not installed; the user installs the extra that the message names."""

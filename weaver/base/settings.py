@@ -169,6 +169,21 @@ class MemorySettings(_Section):
     budget: Annotated[Size, AfterValidator(enough_memory)] = Field(
         default=256 << 20, description="for all of weaver's own structures together, at least 1 MiB"
     )
+    governor: bool = Field(
+        default=True, description="whether memory pressure slows, shrinks and pauses the crawl; it is recorded always"
+    )
+    sample_min: Annotated[Duration, Field(ge=0.01)] = Field(
+        default=5.0, description="between two looks at memory while it is calm and moves"
+    )
+    sample_max: Annotated[Duration, Field(ge=0.01)] = Field(
+        default=60.0, description="between two looks at memory that has been steady for long"
+    )
+    max_pause: Duration = Field(
+        default=600.0, description="a longer wait for memory to come free ends the run, resumable"
+    )
+    collector: Literal["tuned", "default"] = Field(
+        default="tuned", description="Python's garbage collector: set for a crawl while one is open, or left alone"
+    )
 
 
 class PersistenceSettings(_Section):

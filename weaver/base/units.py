@@ -1,4 +1,4 @@
-"""Sizes and durations with units: `256MiB` and `1.5h` to numbers, and numbers to what a person reads."""
+"""Sizes, durations and counts with units: `256MiB`, `1.5h`, `50M` to numbers, and numbers to what a person reads."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ _DURATION_UNITS = {
     "h": 3600.0,
     "d": 86400.0,
 }
+_COUNT_UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "b": 1000**3}
 _QUANTITY = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -56,6 +57,30 @@ def parse_duration(value: object) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
         return float(value)
     return _scaled(value, _DURATION_UNITS, "duration", "1.5s")
+
+
+def parse_count(value: object) -> int:
+    """How many, of `50M`, `2.5k`, `50_000_000` or a plain whole number; k is 1000. Raises ValueError."""
+    plain = value.replace("_", "").replace(",", "") if isinstance(value, str) else value
+    if isinstance(plain, int) and not isinstance(plain, bool):
+        plain = str(plain)
+    try:
+        count = _scaled(plain, _COUNT_UNITS, "count", "50M")
+    except ValueError:
+        count = -1.0
+    # 2.3M is 2299999.9999999995 in binary; half a URL is nothing.
+    if count < 1 or abs(count - round(count)) > 1e-6:
+        raise ValueError(f"expected a whole number >= 1 such as 50M or 50_000_000 (units: k, M, G), got {value!r}")
+    return round(count)
+
+
+def format_count(count: float) -> str:
+    """The count as a person reads it, in three digits: `987`, `12.3k`, `50.0M`, `4.29G`."""
+    for unit, scale in (("G", 1000**3), ("M", 1000**2), ("k", 1000)):
+        if abs(count) >= 0.9995 * scale:
+            scaled = count / scale
+            return f"{scaled:.{2 if scaled < 9.995 else 1 if scaled < 99.95 else 0}f}{unit}"
+    return f"{count:.0f}"
 
 
 def format_size(size_bytes: float) -> str:

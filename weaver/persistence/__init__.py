@@ -6,6 +6,8 @@ from weaver.persistence.database import CrawlDirectory, read_meta, write_meta
 from weaver.persistence.digest import graph_digest
 from weaver.persistence.events_log import EventsLog
 from weaver.persistence.lock import LockHolder
+from weaver.persistence.memory_log import MemoryLog
+from weaver.persistence.page_caches import PageCaches
 from weaver.persistence.queued import QueuedUrl, QueueTotals, hosts_with_queue, queue_totals, queued_of_host
 from weaver.persistence.receipts import append_receipt, read_receipts
 from weaver.persistence.restoring import (
@@ -21,6 +23,7 @@ from weaver.persistence.restoring import (
 )
 from weaver.persistence.runs import end_run, start_run
 from weaver.persistence.settle import settle_duplicates
+from weaver.persistence.upkeep import checkpoint_and_shrink, shrink_memory
 from weaver.persistence.writer import Writer
 
 __all__ = [
@@ -31,11 +34,14 @@ __all__ = [
     "EventsLog",
     "LockHolder",
     "MaxIds",
+    "MemoryLog",
+    "PageCaches",
     "QueueTotals",
     "QueuedUrl",
     "Writer",
     "append_receipt",
     "body_bytes",
+    "checkpoint_and_shrink",
     "duplicate_urls",
     "end_run",
     "graph_digest",
@@ -50,6 +56,7 @@ __all__ = [
     "refused_ids",
     "refused_urls",
     "settle_duplicates",
+    "shrink_memory",
     "start_run",
     "url_depths",
     "used_time",

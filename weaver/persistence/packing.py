@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ Kinds = NDArray[np.uint8]
 
 _HEAD = struct.Struct("<BI")
 _ONE_RUN = struct.Struct("<BIBI")
+_ONE_RUN_HEAD = _HEAD.pack(PACKING_VERSION, 1)
 _IS_LITTLE = sys.byteorder == "little"
 
 
@@ -51,6 +53,29 @@ def unpack(packed: bytes) -> tuple[Targets, Kinds]:
         raise PersistenceError(f"a links row is damaged: {body_bytes} bytes of targets, the header says otherwise")
     targets = np.frombuffer(packed, "<u4", offset=offset).astype(np.uint32)
     return targets, np.repeat(run_kinds, lengths)
+
+
+def unpack_many(blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], Targets, Kinds]:
+    """The number of edges of each blob, and all their targets and kinds in a row; a tenth of `unpack`'s time a blob.
+
+    Raises PersistenceError for a blob that is not ours.
+    """
+    columns, degrees, kinds = [], [], []
+    for packed in blobs:
+        if packed[:5] == _ONE_RUN_HEAD and len(packed) >= _ONE_RUN.size:
+            _, _, kind, length = _ONE_RUN.unpack_from(packed)
+            column = packed[_ONE_RUN.size :]
+            if len(column) != 4 * length:
+                raise PersistenceError(f"a links row is damaged: {len(column)} bytes for {length} targets")
+            kinds.append(bytes((kind,)) * length)
+        else:
+            targets, row_kinds = unpack(packed)
+            column, length = targets.astype("<u4").tobytes(), len(targets)
+            kinds.append(row_kinds.tobytes())
+        columns.append(column)
+        degrees.append(length)
+    targets = np.frombuffer(b"".join(columns), "<u4").astype(np.uint32, copy=False)
+    return np.array(degrees, np.int64), targets, np.frombuffer(b"".join(kinds), np.uint8)
 
 
 def unpack_adjacency(packed: bytes) -> Adjacency:

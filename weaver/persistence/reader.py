@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,6 +151,56 @@ class CrawlReader:
         """The highest id given so far: bounds a walk, so that it ends though the crawl goes on."""
         row = self._one("SELECT max(id) FROM urls")
         return row[0] or 0 if row else 0
+
+    def change_stamp(self) -> int:
+        """A number that stays as long as nobody else commits to the crawl; it means nothing to another reader."""
+        row = self._one("PRAGMA data_version")
+        return int(row[0]) if row else 0
+
+    def host_ids(self, last_id: int) -> Iterator[list[tuple[int, int]]]:
+        """The host of each URL up to `last_id` as (url id, host id), a window at a time."""
+        first_id = 0
+        while rows := self._all(
+            "SELECT id, host_id FROM urls WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
+            first_id,
+            last_id,
+            IDS_PER_SELECT,
+        ):
+            yield rows
+            first_id = rows[-1][0]
+
+    def origins_of(self, host_ids: Iterable[int]) -> dict[int, str]:
+        """The origins of these hosts; ids that are not known are left out."""
+        wanted = json.dumps(list(host_ids))
+        return dict(self._all("SELECT id, origin FROM hosts WHERE id IN (SELECT value FROM json_each(?))", wanted))
+
+    def hosts_by_name(self, name_of: Callable[[str], str]) -> Iterator[tuple[int, str]]:
+        """All hosts as (id, what `name_of` makes of the origin), sorted by that, bytes compared; sorts on disk."""
+        self._connection.create_function("name_of", 1, name_of, deterministic=True)
+        yield from self._connection.execute("SELECT id, name_of(origin) AS name FROM hosts ORDER BY name, id")
+
+    def urls_at(self, host_id: int, last_id: int) -> Iterator[list[int]]:
+        """The ids of a host's URLs up to `last_id`, rising, a window at a time: a scan of the table."""
+        first_id = 0
+        while rows := self._all(
+            "SELECT id FROM urls WHERE host_id = ? AND id > ? AND id <= ? ORDER BY id LIMIT ?",
+            host_id,
+            first_id,
+            last_id,
+            IDS_PER_SELECT,
+        ):
+            yield [row[0] for row in rows]
+            first_id = rows[-1][0]
+
+    def host_id_of(self, origin: str) -> int:
+        """The id of a host by its origin; 0 when it is not known."""
+        row = self._one("SELECT id FROM hosts WHERE origin = ?", origin)
+        return row[0] if row else 0
+
+    def adjacency_of(self, page_id: int) -> bytes | None:
+        """One page's packed out-edges; None where it has none."""
+        row = self._one("SELECT packed FROM links WHERE id = ?", page_id)
+        return row[0] if row else None
 
     def known_urls(self, last_id: int) -> Iterator[list[KnownUrl]]:
         """All URLs up to `last_id` in the order of their ids, a window at a time."""

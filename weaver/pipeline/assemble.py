@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, closing
 from pathlib import Path
 
 from weaver.base.clock import Clock, SystemClock
@@ -16,25 +16,39 @@ from weaver.dedupe import ContentIndex, DuplicateLinks
 from weaver.fetch import Transport, affordable_concurrency, build_fetcher
 from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
 from weaver.graph import GraphStore
+from weaver.memory import allocator
+from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Budget
-from weaver.memory.table import KeyTable
+from weaver.memory.collector import Collector
+from weaver.memory.governor import Governor
+from weaver.memory.meter import Meter, capped_budget
+from weaver.memory.scratch import release_all
+from weaver.memory.table import BUCKET_BYTES, WAYS, KeyTable
 from weaver.persistence import (
     Archive,
     Counts,
     CrawlDirectory,
     EventsLog,
     MaxIds,
+    MemoryLog,
+    PageCaches,
     Writer,
+    checkpoint_and_shrink,
     last_settings,
     refused_urls,
+    shrink_memory,
     used_time,
 )
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.crawl import Crawl
 from weaver.pipeline.engine import Engine
+from weaver.pipeline.governing import Governing
 from weaver.pipeline.journal import Journal
 from weaver.pipeline.known_edges import KnownEdges
+from weaver.pipeline.memory_history import MemoryHistory
+from weaver.pipeline.memory_status import MemoryStatus
 from weaver.pipeline.page_run import PageRun, Stages
+from weaver.pipeline.relief import Relief, Shrinkable
 from weaver.pipeline.restore import (
     passed_refusals,
     restore_counters,
@@ -44,12 +58,12 @@ from weaver.pipeline.restore import (
     restore_graph,
     restore_host_caps,
 )
+from weaver.pipeline.results import Results
 from weaver.pipeline.run_log import RunLog
 from weaver.pipeline.status import Earlier, StatusReport
 from weaver.politeness import Gate, user_agent
 
 HREF_CACHE_ENTRIES = 65_536
-TABLE_SLOT_BYTES = 12
 
 
 @asynccontextmanager
@@ -60,23 +74,29 @@ async def open_crawl(
     resume: bool = False,
     clock: Clock | None = None,
     transport: Transport | None = None,
+    meter: Meter | None = None,
+    make_budget: Callable[[int], Budget] = Budget,
 ) -> AsyncIterator[Crawl]:
     """Open a crawl in its directory, locked against a second crawler; closed, and drained, at the end of the block.
 
     A new crawl wants a directory that holds none; `resume` wants one that does, and goes on where it was, with the
-    given settings. `transport` takes the network's place in tests. Raises SeedError, SettingsError, DirectoryError.
+    given settings. `transport` takes the network's place in tests, `meter` the system's, which is closed with the
+    crawl, and `make_budget` gives the budget. Raises SeedError, SettingsError, DirectoryError.
     """
-    clock = clock or SystemClock()
-    settings = with_canonical_seeds(settings)
-    path = Path(directory)
-    opened = CrawlDirectory.open_existing(path) if resume else CrawlDirectory.create(path)
-    with opened:
-        assembly = _Assembly(settings, opened, clock, transport)
-        try:
-            await assembly.begin()
-            yield assembly.crawl
-        finally:
-            await assembly.close()
+    with closing(meter or Meter()) as meter:
+        # Before any store is built: what is resident now is not the crawl's.
+        baseline_bytes = meter.rss()
+        clock = clock or SystemClock()
+        settings = with_canonical_seeds(settings)
+        path = Path(directory)
+        opened = CrawlDirectory.open_existing(path) if resume else CrawlDirectory.create(path)
+        with opened:
+            assembly = _Assembly(settings, opened, clock, transport, meter, baseline_bytes, make_budget)
+            try:
+                await assembly.begin()
+                yield assembly.crawl
+            finally:
+                await assembly.close()
 
 
 def canonical_seeds(settings: Settings) -> tuple[str, ...]:
@@ -106,31 +126,47 @@ class _Assembly:
         directory: CrawlDirectory,
         clock: Clock,
         transport: Transport | None,
+        meter: Meter,
+        baseline_bytes: int,
+        make_budget: Callable[[int], Budget],
     ) -> None:
+        self._make_budget = make_budget
         self._writer: Writer | None = None
         self._seeds = settings.crawl.seeds
         self._directory = directory
         self._persistence = settings.persistence
-        self._connection = directory.connect_readonly()
-        self._archive = Archive(self._connection)
-        counts, last_ids = self._archive.counts(), self._archive.max_ids()
-        self._journal = Journal(self._archive)
         self._events = Events(clock)
         self._events_log = EventsLog(directory.path)
         self._events.listen(self._events_log.write)
-        self._budget = Budget(settings.memory.budget)
+        self._meter = meter
+        self._baseline_bytes = baseline_bytes
+        self._budget = self._capped_budget(settings.memory.budget)
+        self._events.keep_within(self._budget.account("events"))
+        self._caches = PageCaches.within(self._budget.account("database"))
+        self._connection = directory.connect_readonly(self._caches.reader_bytes)
+        self._archive = Archive(self._connection)
+        counts, last_ids = self._archive.counts(), self._archive.max_ids()
+        self._journal = Journal(self._archive, self._budget.account("database"))
+        self._collector = Collector(clock, settings.memory.collector)
         self._counters = Counters()
         self._stages = self._build_stages(settings, clock, transport, counts, last_ids)
         self._restore(settings, counts)
-        report = StatusReport(self._stages, self._counters, self._budget, clock, Earlier(*used_time(self._connection)))
         self._page_run = PageRun(settings, self._stages, self._counters, clock, self._events, self._archive.url)
         affordable = self._affordable(settings.crawl)
         self._engine = Engine(
             affordable, self._stages.frontier, self._journal, self._page_run, self._counters, clock, self._events
         )
+        self._memory_log = MemoryLog(directory.path)
+        governing = self._build_governing(settings, affordable.concurrency, clock)
+        memory = MemoryStatus(
+            self._budget, settings.memory.budget, baseline_bytes, meter, governing, self._collector,
+            allocator.detect(), self._store_statistics, self._stages.fetcher.pools,
+        )  # fmt: skip
+        report = StatusReport(self._stages, self._counters, memory, clock, Earlier(*used_time(self._connection)))
         self._run_log = RunLog(directory, self._journal, settings, report, clock)
         self.crawl = Crawl(
-            settings, directory.path, self._engine, report, self._run_log,
+            settings, directory.path, self._engine, report, self._run_log, governing,
+            Results(settings.crawl.concurrency, self._stages.fetcher.bodies, self._page_run.url_of),
             self._stages.graph, self._stages.contents, self._events,
         )  # fmt: skip
 
@@ -140,6 +176,55 @@ class _Assembly:
         if concurrency < wanted.concurrency:
             self._events.emit("concurrency_lowered", wanted=wanted.concurrency, got=concurrency)
         return wanted.model_copy(update={"concurrency": concurrency})
+
+    def _capped_budget(self, asked_bytes: int) -> Budget:
+        """The budget asked for, or what the limit of the control group leaves of it."""
+        limit_bytes = self._meter.read().group_limit
+        budget_bytes = capped_budget(asked_bytes, limit_bytes, self._baseline_bytes)
+        if budget_bytes < asked_bytes:
+            self._events.emit(
+                "budget_capped",
+                asked=asked_bytes,
+                budget=budget_bytes,
+                limit=limit_bytes,
+                baseline=self._baseline_bytes,
+            )
+        return self._make_budget(budget_bytes)
+
+    def _build_governing(self, settings: Settings, concurrency: int, clock: Clock) -> Governing:
+        wanted, stages = settings.memory, self._stages
+        governor = Governor(self._budget.limit, self._baseline_bytes, wanted.sample_min, wanted.sample_max)
+        relief = Relief(
+            self._engine, concurrency, self._budget, self._shrinkable(),
+            [stages.fetcher.release_memory, lambda: shrink_memory(self._connection)],
+            lambda: self._journal.ask(checkpoint_and_shrink), allocator.trim, self._meter,
+        )  # fmt: skip
+        history = MemoryHistory(
+            self._memory_log, self._budget, self._baseline_bytes, wanted.sample_min, clock,
+            lambda: (self._counters.fetched, stages.discovery.known_urls),
+        )  # fmt: skip
+        return Governing(
+            self._meter, governor, self._budget, self._baseline_bytes, relief, history, self._collector,
+            self._engine, self._events, clock, max_pause_s=wanted.max_pause, is_acting=wanted.governor,
+        )  # fmt: skip
+
+    def _shrinkable(self) -> tuple[Shrinkable, ...]:
+        stages = self._stages
+        return (
+            stages.graph, stages.frontier, self._hrefs, self._seen, stages.contents, stages.hosts, stages.gate,
+            self._events,
+        )  # fmt: skip
+
+    def _store_statistics(self) -> Iterator[StoreStatistics]:
+        stages, gate = self._stages, self._stages.gate.statistics()
+        yield self._seen.statistics()
+        yield self._hrefs.statistics()
+        yield stages.hosts.statistics()
+        yield gate.hosts
+        yield gate.robots
+        yield stages.graph.statistics()
+        yield stages.contents.statistics()
+        yield stages.fetcher.statistics().transport.dns
 
     def _build_stages(
         self,
@@ -153,19 +238,21 @@ class _Assembly:
         is_new = counts.urls == 0
         scope = Scope(settings.scope, self._seeds, settings.crawl.max_depth)
         seen_account = account("seen")
-        table = KeyTable("seen", seen_account.limit * 15 // 16 // TABLE_SLOT_BYTES, seen_account)
+        table = KeyTable("seen", seen_account.limit * 15 // 16 // BUCKET_BYTES * WAYS, seen_account)
+        self._seen = Seen(table, self._archive, last_id=last_ids.url_id, is_complete=is_new)
         self._refused = Refused(seen_account)
         hosts = HostIds(
             settings.politeness.max_hosts, account("hosts"), self._archive, scope.host_refusal,
             last_id=last_ids.host_id, pages_cap=settings.scope.max_pages_per_host,
         )  # fmt: skip
+        self._hrefs = HrefCache(HREF_CACHE_ENTRIES, account("frontier"))
         graph = GraphStore(settings.graph, account("graph"))
         edges = KnownEdges(graph, self._archive, follows_nofollow=settings.crawl.nofollow == "follow")
         self._depths = None if settings.crawl.max_depth is None else Depths(seen_account)
         discovery = Discovery(
             Canonicalizer(settings.url), self._directory.crawl_seed,
-            Seen(table, self._archive, last_id=last_ids.url_id, is_complete=is_new),
-            hosts, scope, HrefCache(HREF_CACHE_ENTRIES, account("frontier")), self._refused, self._archive,
+            self._seen,
+            hosts, scope, self._hrefs, self._refused, self._archive,
             self._depths, edges.of,
         )  # fmt: skip
         gate = Gate(
@@ -188,6 +275,8 @@ class _Assembly:
                 frozenset(origin_of(seed) for seed in self._seeds),
                 clock,
                 transport,
+                bodies=account("bodies"),
+                names=account("hosts"),
             ),
             contents=ContentIndex(settings.dedupe, account("content"), self._archive, is_complete=is_new),
             duplicate_links=DuplicateLinks(
@@ -211,7 +300,10 @@ class _Assembly:
         """Start the writer, enter the run, and queue the seeds; those that are known already change nothing."""
         stages = self._stages
         self._writer = Writer(
-            self._directory.connect, self._persistence, self._journal.on_commit, self._journal.on_failure
+            lambda persistence: self._directory.connect(persistence, self._caches.writer_bytes),
+            self._persistence,
+            self._journal.on_commit,
+            self._journal.on_failure,
         )
         self._writer.start()
         stores = (stages.discovery, stages.contents, self._page_run)
@@ -226,6 +318,7 @@ class _Assembly:
                 stages.discovery.reconsider(*row)
             self._queue_found()
         await self._run_log.begin()
+        self._collector.start()
 
     def _queue_found(self) -> None:
         found = self._stages.discovery.take()
@@ -239,9 +332,12 @@ class _Assembly:
         """Drain the crawl, commit what waits, end the writer's thread, close connections and files."""
         with ExitStack() as stack:
             stack.callback(self._events_log.close)
+            stack.callback(self._memory_log.close)
             # The writer's connection is the last one closed: only it can fold the log back into the one file.
             if self._writer is not None:
                 stack.callback(self._writer.close)
             stack.callback(self._connection.close)
+            stack.callback(self._collector.stop)
             await self.crawl.close()
+            release_all()
             await self._stages.fetcher.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from weaver.base.events import Events
@@ -12,14 +11,11 @@ from weaver.base.settings import Settings
 from weaver.dedupe import ContentIndex
 from weaver.graph import GraphStore
 from weaver.pipeline.engine import Engine, ExitReason
+from weaver.pipeline.governing import Governing
 from weaver.pipeline.page_run import PageResult
+from weaver.pipeline.results import End, Results
 from weaver.pipeline.run_log import RunLog
 from weaver.pipeline.status import StatusReport
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """Stands in the queue of results where the run ended."""
 
 
 class Crawl:
@@ -36,6 +32,8 @@ class Crawl:
         engine: Engine,
         report: StatusReport,
         run_log: RunLog,
+        governing: Governing,
+        results: Results,
         graph: GraphStore,
         contents: ContentIndex,
         events: Events,
@@ -48,7 +46,8 @@ class Crawl:
         self._engine = engine
         self._report = report
         self._run_log = run_log
-        self._results: asyncio.Queue[PageResult | _End] = asyncio.Queue(settings.crawl.concurrency)
+        self._governing = governing
+        self._results = results
         self._running: asyncio.Task[ExitReason] | None = None
         self._has_listener = False
         self.exit_reason: ExitReason | None = None
@@ -68,7 +67,7 @@ class Crawl:
         self._has_listener = True
         self._start()
         try:
-            while not isinstance(result := await self._results.get(), _End):
+            while not isinstance(result := await self._results.get(), End):
                 yield result
         finally:
             self._has_listener = False
@@ -83,6 +82,10 @@ class Crawl:
         self._running = asyncio.create_task(self._run(), name="weaver crawl")
 
     async def _run(self) -> ExitReason:
+        async with self._governing.watching():
+            return await self._run_and_finish()
+
+    async def _run_and_finish(self) -> ExitReason:
         reason = ExitReason.FAILED
         self.events.emit("run_started", seeds=list(self.settings.crawl.seeds))
         try:
@@ -93,7 +96,7 @@ class Crawl:
             self.events.emit("run_ended", reason=reason.value)
             if self._has_listener:
                 # A listener that leaves meanwhile makes room on its way out.
-                await self._results.put(_End())
+                await self._results.put(End())
         self.graph_digest = await self._run_log.finish(reason, self.status)
         return reason
 
@@ -103,8 +106,8 @@ class Crawl:
 
     def _make_room(self) -> None:
         """Drop what nobody listens to any more, so that no worker waits for it."""
-        while not self._has_listener and not self._results.empty():
-            self._results.get_nowait()
+        if not self._has_listener:
+            self._results.drop_all()
 
     def drain(self) -> None:
         """Finish what is under way, commit it, and end; the directory can be resumed."""

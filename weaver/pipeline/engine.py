@@ -30,6 +30,7 @@ class ExitReason(StrEnum):
     MAX_DURATION = "max_duration"
     DRAINED = "drained"
     STOPPED = "stopped"
+    PAUSED = "paused"
     FAILED = "failed"
 
 
@@ -59,6 +60,7 @@ class Engine:
         self._workers: list[asyncio.Task[None]] = []
         self._ends_at: float | None = None
         self._pages_under_way = 0
+        self._ceiling: int | None = None
         self._error: BaseException | None = None
         self.ending: ExitReason | None = None
 
@@ -83,6 +85,11 @@ class Engine:
 
     def changed(self) -> None:
         """Something outside a worker may have made a host ready."""
+        self._changed.set()
+
+    def set_ceiling(self, tasks: int | None) -> None:
+        """Start nothing while so many tasks are under way; 0 starts nothing at all, None is no ceiling."""
+        self._ceiling = tasks
         self._changed.set()
 
     def end(self, reason: ExitReason) -> None:
@@ -157,13 +164,17 @@ class Engine:
         return ExitReason.FINISHED if self._frontier.is_exhausted else None
 
     def _may_start(self) -> bool:
-        """With a page limit, no more may be under way than could still count."""
+        """No more may be under way than the ceiling allows and, with a page limit, than could still count."""
+        if self._ceiling is not None and self._frontier.in_flight >= self._ceiling:
+            return False
         max_pages = self._settings.max_pages
         return max_pages is None or self._counters.fetched + self._pages_under_way < max_pages
 
     async def _wait_for_change(self) -> None:
         self._changed.clear()
-        times = [at for at in (self._frontier.next_ready_at(), self._ends_at) if at is not None]
+        # A host that is ready is no reason to wake while nothing may start: that would be a busy loop.
+        ready_at = self._frontier.next_ready_at() if self._may_start() else None
+        times = [at for at in (ready_at, self._ends_at) if at is not None]
         timeout = max(0.0, min(times) - self._clock.monotonic()) if times else None
         try:
             async with asyncio.timeout(timeout):

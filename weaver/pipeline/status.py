@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from weaver.base.clock import Clock
 from weaver.base.version import VERSION
-from weaver.memory.budget import Budget
-from weaver.memory.meter import peak_rss_bytes, rss_bytes
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.engine import ExitReason
+from weaver.pipeline.memory_status import MemoryStatus
 from weaver.pipeline.page_run import Stages
 
 
@@ -25,10 +24,12 @@ class Earlier:
 class StatusReport:
     """Reads the stages; owns nothing but the time the run began."""
 
-    def __init__(self, stages: Stages, counters: Counters, budget: Budget, clock: Clock, earlier: Earlier) -> None:
+    def __init__(
+        self, stages: Stages, counters: Counters, memory: MemoryStatus, clock: Clock, earlier: Earlier
+    ) -> None:
         self._stages = stages
         self._counters = counters
-        self._budget = budget
+        self._memory = memory
         self._clock = clock
         self._earlier = earlier
         self._began_at = clock.monotonic()
@@ -61,7 +62,7 @@ class StatusReport:
             "bytes": {"bodies": self._counters.body_bytes, "wire": self._counters.wire_bytes},
             "graph": self._graph(),
             "dedupe": self._dedupe(),
-            "memory": self._memory(),
+            "memory": self._memory.document(),
             "cpu_s": round(self._earlier.cpu_s + self.cpu_s, 3),
             "wall_s": round(self._earlier.wall_s + self.wall_s, 3),
         }
@@ -113,22 +114,4 @@ class StatusReport:
             "cold_lookups": contents.cold_lookups,
             "cold_hits": contents.cold_hits,
             "forgotten": contents.forgotten,
-        }
-
-    def _memory(self) -> dict[str, object]:
-        return {
-            "budget_bytes": self._budget.limit,
-            "rss_bytes": rss_bytes(),
-            "peak_rss_bytes": peak_rss_bytes(),
-            "accounts": {
-                account.tag: {
-                    "used": account.used,
-                    "limit": account.limit,
-                    "high_water": account.high_water,
-                    "charged": account.charged,
-                    "released": account.released,
-                    "evicted": account.evicted,
-                }
-                for account in self._budget.accounts.values()
-            },
         }
