@@ -10,11 +10,13 @@ RUN bash scripts/container/build_wheel.sh /wheels
 RUN bash scripts/container/install.sh /wheels /opt/weaver
 
 FROM python:3.12-slim
+COPY scripts/container/install_allocator.sh /opt/container/
+RUN sh /opt/container/install_allocator.sh
 COPY --from=build /opt/weaver /opt/weaver
 COPY scripts/container/create_user.sh scripts/container/entrypoint.sh scripts/container/healthcheck.sh /opt/weaver/container/
 COPY configs/container.toml /etc/weaver/container.toml
 RUN sh /opt/weaver/container/create_user.sh weaver 10001 /data
-# Two arenas are enough for two threads; more of them only keep freed memory.
+# Where jemalloc is taken out by LD_PRELOAD=, two of glibc's arenas are enough for two threads.
 ENV PATH=/opt/weaver/bin:$PATH WEAVER_DATA=/data WEAVER_CONFIG=/etc/weaver/container.toml PYTHONUNBUFFERED=1 MALLOC_ARENA_MAX=2
 USER 10001:10001
 VOLUME /data

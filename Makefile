@@ -10,7 +10,7 @@ development := $(VENV)/.installed-dev
 sources := weaver tests benchmarks scripts
 
 .DEFAULT_GOAL := help
-.PHONY: help crawl demo test check bench conformance clean
+.PHONY: help crawl demo test check bench soak conformance clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,8 +35,13 @@ check: $(development) ## lint, format, types, import contracts, docstrings of te
 	@$(bin)/codespell weaver tests benchmarks scripts docs configs changes README.md
 	@echo "check: all well"
 
-bench: $(development) ## CPU per page beside a bare loop (and Scrapy where installed)
+bench: $(development) ## CPU per page beside a bare loop (and Scrapy where installed); bytes per entry; accounting's share
 	@$(bin)/python -m benchmarks.crawl $(ARGS)
+	@$(bin)/python -m benchmarks.memory
+	@$(bin)/python -m benchmarks.accounting
+
+soak: $(development) ## memory, stalls and speed over a long crawl; ARGS='--pages 1000000 --memory 256MiB'
+	@$(bin)/python -m benchmarks.soak $(ARGS)
 
 conformance: $(development) ## run the conformance sets; CASES=DIR names another folder of them
 	@$(bin)/python -m tests.conformance.run $(CASES)

@@ -3,6 +3,7 @@
 `python -m benchmarks.soak --pages 100000 --memory 256MiB` prints a text chart and leaves an SVG in benchmarks/results/;
 `--json` prints the figures instead. The web is finite and crawled to its end, so the pages are the same at each budget
 (`pages_digest`); `--endless` makes it ten times as large and stops after so many pages: the queue grows all the while.
+`own_` pauses and stalls leave out what the thread waited for a core.
 With `--directory` the crawl is kept, and `--resume` measures how long it takes to go on from it.
 """
 
@@ -13,12 +14,9 @@ import asyncio
 import contextlib
 import gc
 import json
-import resource
 import tempfile
 import time
-from array import array
-from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,125 +24,27 @@ from typing import Any
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
+from benchmarks.soak_chart import MIB, chart, svg
+from benchmarks.soak_watch import SAMPLES, Figures, Pauses, Sample, Watch, database_bytes, rss, written_bytes
 from benchmarks.soak_web import HOSTS, LEAF, SoakWeb
 from weaver.base.settings import CrawlSettings, MemorySettings, PolitenessSettings, ScopeSettings, Settings
 from weaver.base.units import parse_size
 from weaver.cli.running import loop_factory
 from weaver.memory.meter import peak_rss_bytes
 from weaver.persistence import CrawlDirectory
-from weaver.pipeline import Crawl, open_crawl
+from weaver.pipeline import open_crawl
 
 RESULTS = Path(__file__).parent / "results"
-MIB = 1 << 20
-SAMPLES = 50
-TICK_S = 0.01
 # Known URLs for each page, of which most are never fetched: the seen table must hold ten times what is crawled.
 LEAVES = 13
 ENDLESS_TIMES = 10
 WARM_UP = 0.2
-COLOURS = ("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f", "#edc948", "#b07aa1", "#ff9da7", "#9c755f")
-CHART_COLUMNS = 40
-
-Figures = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The process at one moment: bytes, `at_s` seconds since the crawl was opened, and each account's used bytes."""
-
-    pages: int
-    at_s: float
-    known_urls: int
-    queued: int
-    rss: int
-    fds: int
-    tasks: int
-    database: int
-    accounts: Mapping[str, int]
-
-
-class Pauses:
-    """How long each collection of the garbage collector took, by its own callbacks; in ms."""
-
-    def __init__(self) -> None:
-        self.pauses_ms = array("d")
-        self._began_at = 0.0
-
-    def __enter__(self) -> Pauses:
-        gc.callbacks.append(self._note)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        gc.callbacks.remove(self._note)
-
-    def _note(self, phase: str, _info: Mapping[str, int]) -> None:
-        if phase == "start":
-            self._began_at = time.perf_counter()
-        else:
-            self.pauses_ms.append((time.perf_counter() - self._began_at) * 1e3)
-
-
-class Watch:
-    """Samples one crawl while it runs: a tick of 10 ms whose lateness is the event loop's stall."""
-
-    def __init__(self, crawl: Crawl, web: SoakWeb, pages: int) -> None:
-        self._crawl = crawl
-        self._web = web
-        self._step = max(1, pages // SAMPLES)
-        self._began_at = time.perf_counter()
-        self.stalls_ms = array("d")
-        self.samples: list[Sample] = []
-
-    @contextlib.asynccontextmanager
-    async def ticking(self) -> AsyncIterator[None]:
-        """Sample while the block runs."""
-        task = asyncio.create_task(self._tick())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-
-    async def _tick(self) -> None:
-        next_pages = self._step
-        while True:
-            before = time.perf_counter()
-            await asyncio.sleep(TICK_S)
-            self.stalls_ms.append(max(0.0, time.perf_counter() - before - TICK_S) * 1e3)
-            if self._web.served >= next_pages:
-                next_pages += self._step
-                self.samples.append(self.sample())
-
-    def sample(self) -> Sample:
-        """The process now."""
-        status: Any = self._crawl.status()
-        return Sample(
-            self._web.served,
-            time.perf_counter() - self._began_at,
-            status["urls"]["known"],
-            status["urls"]["queued"],
-            rss(),
-            sum(1 for _ in Path("/proc/self/fd").iterdir()),
-            len(asyncio.all_tasks()),
-            database_bytes(self._crawl.directory),
-            {tag: account["used"] for tag, account in status["memory"]["accounts"].items()},
-        )
-
-
-def rss() -> int:
-    """Resident bytes of this process."""
-    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
-
-
-def database_bytes(directory: Path) -> int:
-    """The database with its log."""
-    return sum(path.stat().st_size for path in directory.glob("crawl.db*"))
-
-
-def settings_for(web: SoakWeb, memory: str, max_pages: int | None) -> Settings:
+def settings_for(web: SoakWeb, memory: str, max_pages: int | None, max_seconds: float | None) -> Settings:
     """No delay, 8 requests a host, any host; leaf URLs are known and never fetched."""
     return Settings(
-        crawl=CrawlSettings(seeds=(web.address(0),), max_pages=max_pages),
+        crawl=CrawlSettings(seeds=(web.address(0),), max_pages=max_pages, max_duration=max_seconds),
         scope=ScopeSettings(mode="any", exclude=(LEAF,)),
         politeness=PolitenessSettings(delay=0.0, per_host=8),
         memory=MemorySettings(budget=parse_size(memory)),
@@ -154,7 +54,7 @@ def settings_for(web: SoakWeb, memory: str, max_pages: int | None) -> Settings:
 async def soak(web: SoakWeb, settings: Settings, pages: int, directory: Path) -> Figures:
     """Crawl the web to its end, watched; the figures."""
     gc.collect()
-    baseline = rss()
+    baseline, written_before = rss(), written_bytes()
     async with open_crawl(settings, directory, transport=web) as crawl:
         watch = Watch(crawl, web, pages)
         with Pauses() as pauses:
@@ -172,34 +72,67 @@ async def soak(web: SoakWeb, settings: Settings, pages: int, directory: Path) ->
         "wall_s": round(samples[-1].at_s, 1),
         "cpu_s": status["cpu_s"],
         "finish_s": round(samples[-1].at_s - samples[-2].at_s, 1) if len(samples) > 1 else 0.0,
-        "gc_pauses_ms": spread(pauses.pauses_ms),
-        "stalls_ms": spread(watch.stalls_ms),
+        "gc_pauses_ms": pauses.all.figures(),
+        "own_gc_pauses_ms": pauses.own.figures(),
+        "stalls_ms": watch.stalls.figures(),
+        "own_stalls_ms": watch.own_stalls.figures(),
         "known_urls": samples[-1].known_urls,
         "pages": status["pages"],
         "dedupe": status["dedupe"],
         "graph": status["graph"],
         "database_mib": mib(samples[-1].database),
+        "written_kib_a_page": round((written_bytes() - written_before) / max(1, web.served) / 1024, 1),
         "fds": [min(s.fds for s in samples), max(s.fds for s in samples)],
         "tasks": [min(s.tasks for s in samples), max(s.tasks for s in samples)],
-        "accounts": status["memory"]["accounts"],
+        "rungs": dict(watch.rungs),
+        **memory_of(status["memory"]),
         "graph_digest": graph_digest,
         "samples": [asdict(sample) for sample in samples],
     }
 
 
-def slope_and_peak(samples: list[Sample], baseline: int) -> Figures:
-    """How RSS grew: least squares over the last 80 % of the pages, the end of the run (settling) apart."""
-    running = samples[:-1]
-    late = [sample for sample in running if sample.pages > WARM_UP * running[-1].pages] if running else []
-    slope = float(np.polyfit([s.pages for s in late], [s.rss for s in late], 1)[0]) if len(late) > 1 else 0.0
-    last = samples[-2:][0]
+def memory_of(memory: Figures) -> Figures:
+    """What the crawl itself says of its memory at the end."""
+    stores = memory.get("stores", {})
     return {
-        "rss_slope_mib_per_100k_pages": round(slope * 1e5 / MIB, 3),
+        **{name: memory.get(name) for name in ("rung", "governor", "collector", "allocator")},
+        "reseen": {name: store["reseen"] for name, store in stores.items() if "reseen" in store},
+        "stores": stores,
+        "pools": memory.get("pools", {}),
+        "accounts": memory["accounts"],
+    }
+
+
+def slope_and_peak(samples: list[Sample], baseline: int) -> Figures:
+    """How RSS grew: least squares over the last 80 % of the pages, the end of the run (settling) apart.
+
+    Beside the slope its standard error: a short run has few samples, and RSS moves in steps.
+    """
+    running = samples[:-1]
+    late = [sample for sample in running if sample.pages > WARM_UP * running[-1].pages]
+    slope, error = slope_of(late)
+    slope_of_half, _ = slope_of(running[len(running) // 2 :])
+    untracked = [s.rss - baseline - sum(s.accounts.values()) for s in running or samples]
+    return {
+        "rss_slope_mib_per_100k_pages": slope,
+        "rss_slope_error_mib_per_100k_pages": error,
+        "rss_slope_last_half_mib_per_100k_pages": slope_of_half,
+        "rss_from_to_mib": [mib(min(s.rss for s in late)), mib(max(s.rss for s in late))] if late else [],
         "peak_rss_mib": mib(peak_rss_bytes()),
         "peak_sampled_rss_mib": mib(max(sample.rss for sample in samples)),
         "baseline_rss_mib": mib(baseline),
-        "untracked_mib": mib(last.rss - baseline - sum(last.accounts.values())),
+        "untracked_mib": mib(untracked[-1]),
+        "untracked_from_to_mib": [mib(min(untracked)), mib(max(untracked))],
     }
+
+
+def slope_of(samples: list[Sample]) -> tuple[float, float]:
+    """The slope of RSS in MiB per 100,000 pages by least squares, and its standard error; zeros for too few."""
+    if len(samples) < 4:
+        return 0.0, 0.0
+    pages, sizes = [sample.pages / 1e5 for sample in samples], [sample.rss / MIB for sample in samples]
+    (slope, _), covariance = np.polyfit(pages, sizes, 1, cov=True)
+    return round(float(slope), 3), round(float(covariance[0, 0]) ** 0.5, 3)
 
 
 def pace(samples: list[Sample]) -> float:
@@ -207,13 +140,6 @@ def pace(samples: list[Sample]) -> float:
     if len(samples) < 2:
         return 0.0
     return round((samples[-1].pages - samples[0].pages) / (samples[-1].at_s - samples[0].at_s), 1)
-
-
-def spread(values: array[float]) -> Figures:
-    """Percentiles of a number of measurements."""
-    shares = {"p50": 50.0, "p99": 99.0, "p99.9": 99.9, "max": 100.0}
-    found = np.percentile(values, list(shares.values())).round(2).tolist() if len(values) else [0.0] * len(shares)
-    return {"count": len(values), **dict(zip(shares, found, strict=True))}
 
 
 def mib(size_bytes: float) -> float:
@@ -258,74 +184,13 @@ async def resumed(web: SoakWeb, settings: Settings, directory: Path) -> Figures:
     }
 
 
-def bands(samples: list[Figures], baseline: float) -> dict[str, list[float]]:
-    """MiB by account, the baseline first and what no account knows last, for each sample."""
-    tags = [tag for tag in samples[0]["accounts"] if any(sample["accounts"][tag] for sample in samples)]
-    rows = {"baseline": [baseline] * len(samples)}
-    rows |= {tag: [sample["accounts"][tag] / MIB for sample in samples] for tag in tags}
-    known = [sum(column) for column in zip(*rows.values(), strict=True)]
-    rows["untracked"] = [max(0.0, s["rss"] / MIB - total) for s, total in zip(samples, known, strict=True)]
-    return rows
-
-
-def svg(figures: Figures) -> str:
-    """Memory by account against pages, stacked, with the budget above the baseline as a dashed line."""
-    samples = figures["samples"]
-    rows = bands(samples, figures["baseline_rss_mib"])
-    limit = figures["budget_mib"] + figures["baseline_rss_mib"]
-    width, height, left, top = 760, 380, 60, 40
-    most = max(limit, *(sample["rss"] / MIB for sample in samples)) * 1.05
-    xs = [left + sample["pages"] / samples[-1]["pages"] * width for sample in samples]
-    below: list[float] = [0.0] * len(samples)
-    parts = []
-    for index, (tag, values) in enumerate(rows.items()):
-        colour = "#bbbbbb" if tag == "baseline" else "#333333" if tag == "untracked" else COLOURS[index % len(COLOURS)]
-        above = [low + value for low, value in zip(below, values, strict=True)]
-        edge = [*zip(xs, above, strict=True), *reversed([*zip(xs, below, strict=True)])]
-        points = " ".join(f"{x:.1f},{top + height * (1 - y / most):.1f}" for x, y in edge)
-        parts.append(f'<polygon points="{points}" fill="{colour}"/>')
-        key_y = top + 14 * index
-        parts.append(f'<rect x="{left + width + 14}" y="{key_y}" width="10" height="10" fill="{colour}"/>')
-        parts.append(f'<text x="{left + width + 30}" y="{key_y + 9}">{tag} {values[-1]:.1f}</text>')
-        below = above
-    for tick in range(5):
-        value, y = most * tick / 4, top + height * (1 - tick / 4)
-        parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{value:.0f}</text>')
-        x, pages = left + width * tick / 4, samples[-1]["pages"] * tick // 4
-        parts.append(f'<text x="{x}" y="{top + height + 18}" text-anchor="middle">{pages:,}</text>')
-    y = top + height * (1 - limit / most)
-    parts.append(f'<path d="M{left} {y:.1f}h{width}" stroke="#c00" stroke-dasharray="6 4"/>')
-    title = f"MiB by account against pages; dashed: baseline + budget of {figures['budget_mib']:.0f} MiB"
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 150}" height="{top + height + 30}" '
-        f'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="#fff"/>'
-        f'<text x="{left}" y="22" font-size="14">{title}</text>{"".join(parts)}</svg>\n'
-    )
-
-
-def chart(figures: Figures) -> Iterator[str]:
-    """What a person reads: a bar of RSS by account for every fifth sample, then the figures."""
-    samples = figures["samples"]
-    rows = bands(samples, figures["baseline_rss_mib"])
-    most = max(sample["rss"] / MIB for sample in samples)
-    letters = dict(zip(rows, ".ABCDEFGHIJK"[: len(rows) - 1] + "?", strict=True))
-    yield "  ".join(f"{letter} {tag}" for tag, letter in letters.items())
-    for index in sorted({*range(0, len(samples), SAMPLES // 10), len(samples) - 1}):
-        bar = "".join(letters[tag] * round(values[index] / most * CHART_COLUMNS) for tag, values in rows.items())
-        sample = samples[index]
-        yield (
-            f"{sample['pages']:>9,} {bar:{CHART_COLUMNS + 4}} {sample['rss'] / MIB:6.1f} MiB {sample['at_s']:7.1f} s"
-            f"  queued {sample['queued']:>9,}  db {sample['database'] / MIB:7.1f} MiB"
-        )
-    yield from (f"{name}: {value}" for name, value in figures.items() if name != "samples")
-
-
 def main() -> None:
     """Run what was asked for, keep the drawing, print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=100_000)
     parser.add_argument("--memory", default="256MiB")
     parser.add_argument("--hosts", type=int, default=HOSTS)
+    parser.add_argument("--max-seconds", type=float, help="end the crawl then, wherever it is")
     parser.add_argument("--endless", action="store_true", help="stop at --pages of a web of ten times as many")
     parser.add_argument("--directory", type=Path, help="keep the crawl there")
     parser.add_argument("--resume", action="store_true", help="measure a resume of --directory, with the same options")
@@ -351,7 +216,8 @@ def run(arguments: argparse.Namespace) -> Figures:
     """The soak, or the resume, in an event loop of its own."""
     is_endless, pages = arguments.endless, arguments.pages
     web = SoakWeb(pages * ENDLESS_TIMES if is_endless else pages, arguments.hosts, 0 if is_endless else LEAVES)
-    settings = settings_for(web, arguments.memory, pages if is_endless and not arguments.resume else None)
+    max_pages = pages if is_endless and not arguments.resume else None
+    settings = settings_for(web, arguments.memory, max_pages, arguments.max_seconds)
     with contextlib.ExitStack() as stack:
         directory = arguments.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory(settings)))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from weaver.base.page import Fetched, Response
 from weaver.fetch import TransportStatistics
+from weaver.memory.admission import Admission
 
 Numbers = NDArray[np.uint64]
 
@@ -58,6 +59,7 @@ class SoakWeb:
         url: str,
         headers: Mapping[str, str],  # noqa: ARG002 - the transport's protocol
         max_body_bytes: int,  # noqa: ARG002
+        room: Admission,  # noqa: ARG002
         *,
         is_fresh: bool = False,  # noqa: ARG002
     ) -> Fetched:
@@ -78,6 +80,10 @@ class SoakWeb:
 
     async def close(self) -> None:
         """Nothing is open."""
+
+    def release_memory(self) -> int:
+        """Nothing is kept."""
+        return 0
 
     def statistics(self) -> TransportStatistics:
         """Nothing is counted."""

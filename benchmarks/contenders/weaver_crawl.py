@@ -14,7 +14,6 @@ import uvloop
 from benchmarks.contenders.outcome import Stopwatch, pin
 from weaver.base.settings import Settings
 from weaver.base.sources import settings_from
-from weaver.memory import collector
 from weaver.pipeline import open_crawl
 
 
@@ -35,7 +34,6 @@ def main() -> None:
     })
     with tempfile.TemporaryDirectory(prefix="weaver-bench-") as folder:
         directory = Path(folder) / "crawl"
-        collector.settle()  # as `weaver crawl` does
         stopwatch = Stopwatch()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(crawl(settings, directory))

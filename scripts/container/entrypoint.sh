@@ -5,6 +5,14 @@ set -eu
 data=${WEAVER_DATA:-/data}
 cd "$data"
 
+# The allocator of docs/decisions/0013-allocator.md where it is installed; a LD_PRELOAD that is given stays as it is.
+for library in /usr/lib/*/libjemalloc.so.2 /usr/lib/libjemalloc.so.2; do
+    if [ -z "${LD_PRELOAD+given}" ] && [ -r "$library" ]; then
+        export LD_PRELOAD="$library"
+        export MALLOC_CONF="${MALLOC_CONF:-background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0,narenas:2}"
+    fi
+done
+
 if [ "${1:-}" = crawl ]; then
     for argument in "$@"; do
         case $argument in -o | --output | -o?* | --output=*) exec weaver "$@" ;; esac

@@ -95,6 +95,49 @@ async def test_a_container_drains_on_sigterm_and_goes_on_when_started_again(pref
     assert max(web.seen.values()) == 1, "a drained crawl asks for nothing twice"
 
 
+def _fake(folder: Path, program: str, script: str) -> None:
+    """A program of that name that runs a line of shell instead."""
+    path = folder / program
+    path.write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+    path.chmod(0o755)
+
+
+def _preloaded(tmp_path: Path, **given: str) -> list[str]:
+    """LD_PRELOAD and MALLOC_CONF as the entry point hands them to weaver."""
+    _fake(tmp_path, "weaver", 'echo "${LD_PRELOAD-}"; echo "${MALLOC_CONF-}"')
+    environment = {**_environment(tmp_path, tmp_path), "PATH": f"{tmp_path}:{os.defpath}", **given}
+    command = ["sh", str(STEPS / "entrypoint.sh"), "--version"]
+    return subprocess.check_output(command, env=environment, text=True, stderr=subprocess.PIPE).splitlines()
+
+
+def test_the_entry_point_preloads_jemalloc_where_it_is_installed(tmp_path: Path) -> None:
+    """jemalloc is found where the system keeps its libraries, with the settings of its record; without it, nothing."""
+    installed = [*Path("/usr/lib").glob("*/libjemalloc.so.2"), *Path("/usr/lib").glob("libjemalloc.so.2")]
+    preloaded, configuration = _preloaded(tmp_path)
+    assert (Path(preloaded) in installed) if installed else not preloaded
+    assert configuration.startswith("background_thread:true,dirty_decay_ms:") == bool(installed)
+
+
+def test_the_user_s_own_allocator_stays(tmp_path: Path) -> None:
+    """A LD_PRELOAD that is given, an empty one too, and a MALLOC_CONF that is given are left as they are."""
+    assert _preloaded(tmp_path, LD_PRELOAD="")[0] == ""
+    assert _preloaded(tmp_path, MALLOC_CONF="narenas:1")[1] == "narenas:1"
+
+
+def test_the_allocator_s_step_installs_one_package_and_leaves_no_lists(tmp_path: Path) -> None:
+    """The image gains libjemalloc2 and nothing that it only recommends, and keeps no package lists."""
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    (lists / "index").touch()
+    _fake(tmp_path, "apt-get", f'echo "$@" >> {tmp_path / "asked"}')
+    environment = {"PATH": f"{tmp_path}:{os.defpath}", "APT_LISTS": str(lists)}
+    subprocess.run(["sh", str(STEPS / "install_allocator.sh")], env=environment, check=True)
+    update, install = (tmp_path / "asked").read_text("utf-8").splitlines()
+    assert update.startswith("update")
+    assert install.endswith("--no-install-recommends libjemalloc2")
+    assert not list(lists.iterdir())
+
+
 def test_the_user_s_folder_is_its_own_to_write(tmp_path: Path) -> None:
     """The step that makes the user gives it the data folder, and may be repeated."""
     user, uid = subprocess.check_output(["id", "-un"], text=True).strip(), str(os.getuid())

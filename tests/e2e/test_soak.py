@@ -1,4 +1,4 @@
-"""A short soak: what a budget costs is speed and evictions, never pages, and nothing outside the accounts grows."""
+"""Soaks: memory stays flat and in its budget, and what a small budget costs is speed and evictions, never pages."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # some 100 s on a core of its own
 
 ROOT = Path(__file__).parents[2]
-PAGES = 6_000
-# What no account knows: SQLite's caches and what the allocator keeps of freed objects.
-UNTRACKED_MIB = 20.0
-# At its end a crawl settles duplicates and digests its graph.
-FINISH_MIB = 24.0
 MARGIN = 1.1
+# What is no store's and does not grow: code of shared libraries that is touched first after the start (4 MiB), SQLite's
+# working memory, what the allocator keeps of freed objects, and settling and digests at the end: 12 MiB were measured.
+FIXED_MIB = 16.0
+
+BUDGETS = ("3MiB", "16MiB", "64MiB")
+COMPARED_PAGES = 6_000
+
+# Every account is full within the first fifth of these pages.
+GATED_PAGES, GATED_MEMORY = 60_000, "12MiB"
+SLOPE_MIB = 1.0
+# RSS moves in steps, a stretch of the allocator's heap or an LRU's table at a time: one of 1 MiB near the middle of
+# 48,000 pages tilts a line by 3 MiB per 100,000, and is no growth. Measured: 2.3 and 2.7, in the last half 0.3 and 1.9.
+NOISE_MIB = 3.0
+LAST_HALF_NOISE_MIB = 2.5
+GC_P99_MS, STALL_P999_MS = 40.0, 100.0  # twice the goals: CI's cores are shared, and slower
 
 
-def _soak(memory: str, results: Path) -> dict[str, Any]:
+def _soak(pages: int, memory: str, results: Path) -> dict[str, Any]:
     """The figures of a soak in a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.soak", "--pages", str(PAGES), "--memory", memory, "--json"]
+    command = [sys.executable, "-m", "benchmarks.soak", "--pages", str(pages), "--memory", memory, "--json"]
     outcome = subprocess.run(
-        [*command, "--results", str(results)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        [*command, "--results", str(results)], cwd=ROOT, capture_output=True, text=True, check=False, timeout=540
     )
     assert outcome.returncode == 0, outcome.stderr
     figures: dict[str, Any] = json.loads(outcome.stdout)
@@ -34,46 +44,50 @@ def _soak(memory: str, results: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def soaks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """One web crawled in two budgets; the smaller one makes the accounts of pages evict."""
+    """One web crawled in three budgets; the smallest one makes the accounts of pages evict."""
     results = tmp_path_factory.mktemp("soak")
-    return {memory: _soak(memory, results) for memory in ("4MiB", "64MiB")}
+    return {memory: _soak(COMPARED_PAGES, memory, results) for memory in BUDGETS}
+
+
+@pytest.fixture(scope="module")
+def gated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A longer crawl in a budget that is full from early on."""
+    return _soak(GATED_PAGES, GATED_MEMORY, tmp_path_factory.mktemp("gated"))
 
 
 def test_every_budget_crawls_the_same_pages(soaks: dict[str, dict[str, Any]]) -> None:
     """The pages of a crawl, and its graph, don't depend on the memory budget."""
-    small, large = soaks["4MiB"], soaks["64MiB"]
-    assert small["exit_reason"] == large["exit_reason"] == "finished"
-    assert small["ok_pages"] == large["ok_pages"] > PAGES * 0.9
-    assert small["pages_digest"] == large["pages_digest"]
-    assert small["graph_digest"] == large["graph_digest"]
-    assert small["known_urls"] == large["known_urls"]
+    for figures in soaks.values():
+        assert figures["exit_reason"] == "finished"
+        assert figures["ok_pages"] > COMPARED_PAGES * 0.9
+    for name in ("ok_pages", "pages_digest", "graph_digest", "known_urls"):
+        assert len({figures[name] for figures in soaks.values()}) == 1, name
 
 
 def test_the_small_budget_was_one(soaks: dict[str, dict[str, Any]]) -> None:
-    """The comparison means something: with 4 MiB the accounts of pages evict, with 64 MiB they need not."""
+    """The comparison means something: with 3 MiB the accounts of pages evict, with 64 MiB they need not."""
     evicted = {
         memory: {tag: account["evicted"] for tag, account in figures["accounts"].items()}
         for memory, figures in soaks.items()
     }
-    assert all(evicted["4MiB"][tag] for tag in ("seen", "graph", "content"))
+    assert all(evicted["3MiB"][tag] for tag in ("seen", "graph", "content"))
     assert not any(evicted["64MiB"][tag] for tag in ("seen", "graph", "content"))
 
 
-@pytest.mark.parametrize("memory", ["4MiB", "64MiB"])
+@pytest.mark.parametrize("memory", BUDGETS)
 def test_memory_stays_within_the_budget(soaks: dict[str, dict[str, Any]], memory: str) -> None:
-    """RSS beyond the interpreter's own stays within the budget, and accounts within their limits."""
+    """RSS beyond the interpreter's own stays within the budget, a tenth of it, and what is fixed."""
     figures = soaks[memory]
-    allowed = figures["budget_mib"] * MARGIN + UNTRACKED_MIB + FINISH_MIB
-    assert figures["peak_rss_mib"] - figures["baseline_rss_mib"] <= allowed
-    assert figures["untracked_mib"] <= UNTRACKED_MIB
+    assert figures["peak_rss_mib"] - figures["baseline_rss_mib"] <= figures["budget_mib"] * MARGIN + FIXED_MIB
+    assert figures["untracked_mib"] <= FIXED_MIB
 
 
-@pytest.mark.parametrize("memory", ["4MiB", "64MiB"])
+@pytest.mark.parametrize("memory", BUDGETS)
 def test_descriptors_and_tasks_stay_flat(soaks: dict[str, dict[str, Any]], memory: str) -> None:
     """However many pages were crawled, the crawl has the same few descriptors and tasks."""
     running = soaks[memory]["samples"][:-1]
     assert max(sample["fds"] for sample in running) - min(sample["fds"] for sample in running) <= 4
-    assert len({sample["tasks"] for sample in running[1:-1]}) <= 3
+    assert len({sample["tasks"] for sample in running[1:-1]}) <= 4
 
 
 def test_the_drawing_has_a_band_for_each_account(soaks: dict[str, dict[str, Any]]) -> None:
@@ -83,3 +97,29 @@ def test_the_drawing_has_a_band_for_each_account(soaks: dict[str, dict[str, Any]
         used = [tag for tag, account in figures["accounts"].items() if account["used"]]
         assert used
         assert all(f">{tag} " in drawing for tag in used)
+
+
+def test_memory_is_flat_once_the_accounts_are_full(gated: dict[str, Any]) -> None:
+    """Over the last 80 % of a crawl RSS does not grow with the pages."""
+    assert gated["exit_reason"] == "finished"
+    assert all(gated["accounts"][tag]["evicted"] for tag in ("seen", "graph", "content"))
+    assert gated["rss_slope_mib_per_100k_pages"] < SLOPE_MIB + NOISE_MIB
+    assert gated["rss_slope_last_half_mib_per_100k_pages"] < SLOPE_MIB + LAST_HALF_NOISE_MIB
+
+
+def test_a_long_crawl_peaks_within_its_budget(gated: dict[str, Any]) -> None:
+    """What a crawl takes at most, its end included, is the interpreter's, the budget, a tenth, and what is fixed."""
+    assert gated["peak_rss_mib"] - gated["baseline_rss_mib"] <= gated["budget_mib"] * MARGIN + FIXED_MIB
+
+
+def test_a_full_crawl_answers_in_time(gated: dict[str, Any]) -> None:
+    """Neither the garbage collector nor anything else on the loop stops a crawl for long."""
+    assert gated["own_gc_pauses_ms"]["p99"] <= GC_P99_MS
+    assert gated["own_stalls_ms"]["p99.9"] <= STALL_P999_MS
+
+
+def test_a_full_crawl_has_flat_descriptors_and_tasks(gated: dict[str, Any]) -> None:
+    """After ten times the pages there are as many descriptors and tasks as before."""
+    running = gated["samples"][:-1]
+    assert max(sample["fds"] for sample in running) - min(sample["fds"] for sample in running) <= 4
+    assert max(sample["tasks"] for sample in running) - min(sample["tasks"] for sample in running[1:-1]) <= 4
