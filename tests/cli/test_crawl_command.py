@@ -194,6 +194,8 @@ def test_all_exports_of_a_real_crawl_agree(sites: dict[str, str], tmp_path: Path
         (("export", "nowhere"), "nowhere"),
         (("export", "nowhere", "--format", "gexf", "--table", "hosts"), "graph"),
         (("export", "nowhere", "--json"), "-o"),
+        (("export", "nowhere", "--format", "cc"), "folder"),
+        (("export", "nowhere", "--format", "parquet", "-o", "x"), "nowhere"),
     ],
 )  # fmt: skip
 def test_wrong_use_is_told_in_words(

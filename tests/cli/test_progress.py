@@ -84,6 +84,63 @@ def test_the_live_view_shows_all_and_stays_in_frame(columns: int) -> None:
         assert all(text in shown for text in ("seen", "graph", "250 waiting", "[bold]", "limit"))
 
 
+def full_status() -> dict[str, object]:
+    """A status with all accounts full, the governor at work, and figures of many digits."""
+    tags = ("seen", "graph", "content", "frontier", "bodies", "database", "hosts", "robots", "events")
+    account = {"used": 1 << 30, "limit": 1 << 30, "high_water": 1 << 30, "evicted": 1_234_567}
+    memory = {
+        "budget_bytes": 1 << 30, "asked_budget_bytes": 2 << 30, "limit_bytes": 2 << 30, "rss_bytes": 1 << 30,
+        "peak_rss_bytes": 1 << 30, "baseline_rss_bytes": 70 << 20, "untracked_bytes": 20 << 20, "rung": "shrink",
+        "time_to_limit_s": 500.0, "accounts": dict.fromkeys(tags, account),
+        "stores": {"seen": {"evicted": 1_234_567, "reseen": 12_345}, "dns": {"evicted": 9, "reseen": 8}},
+    }  # fmt: skip
+    return {**STATUS, "memory": memory}
+
+
+def test_the_live_view_keeps_to_24_rows_of_80() -> None:
+    """With every account in use, a limit and many events, a frame has less than 24 rows, and nothing is cut."""
+    rung = Event(
+        "memory_rung", 1_700_000_000.0, {"from": "slow", "to": "shrink", "reason": "RSS at 1.03 of the budget"}
+    )
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    console.print(live_view("http://a.test/", full_status(), [rung] * 9, limits(max_pages=220), 2.0, 80, 24))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+    shown = "\n".join(lines)
+    assert "rung shrink: RSS at 1.03 of the budget, 8m 20s to the limit" in shown
+    assert "untracked 20.0 MiB" in shown
+    assert "1024.0 of 1024.0 MiB high 1024.0 1.23M evicted, 12.3k re-seen" in shown
+    assert "newest events" in shown
+
+
+def test_a_low_terminal_shows_no_events() -> None:
+    """Where there is no room for events, the figures stay."""
+    console = Console(file=io.StringIO(), width=80, force_terminal=False)
+    console.print(live_view("http://a.test/", full_status(), [HOSTILE], limits(), 2.0, 80, 10))
+    assert "newest events" not in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_the_summary_tells_memory_by_account() -> None:
+    """The summary tells process, rung, a capped budget, each account, and what came back after its eviction."""
+    event = {"kind": "memory_rung", "at": 1.0, "to": "shrink", "reason": "RSS at 1.03 of the budget"}
+    text = summary(full_status(), {"events": [event]}, Path("crawl"))
+    assert "baseline 70.0 MiB), accounts 9.0 GiB of 1.0 GiB, untracked 20.0 MiB" in text
+    assert "rung shrink: RSS at 1.03 of the budget, 8m 20s to the limit" in text
+    assert "the budget is 1.0 GiB, not 2.0 GiB: the process's group may have 2.0 GiB" in text
+    assert "accounts    seen      1.0 GiB of 1.0 GiB, at most 1.0 GiB; 1.23M evicted, 12.3k re-seen" in text
+    assert "met again after they were evicted: dns 8 of 9" in text
+
+
+def test_a_crawl_that_ended_heads_for_no_limit() -> None:
+    """After the end neither a time to the limit nor a rung is told, unless its reason is news."""
+    ended = {**full_status(), "state": "finished"}
+    assert "to the limit" not in summary(ended, {}, Path("crawl"))
+    assert "rung " not in summary(ended, {}, Path("crawl"))
+    event = {"kind": "memory_rung", "at": 1.0, "to": "shrink", "reason": "RSS at 1.03 of the budget"}
+    assert "rung shrink: RSS at 1.03" in summary(ended, {"events": [event]}, Path("crawl"))
+
+
 def test_the_live_view_opens_and_closes(capsys: pytest.CaptureFixture[str]) -> None:
     """The live view draws only when told to, and leaves nothing but its notes."""
     console = Console(file=io.StringIO(), width=80, force_terminal=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 from rich.bar import Bar
 from rich.console import Console, Group, RenderableType
@@ -14,11 +15,15 @@ from weaver.base.events import Event
 from weaver.base.settings import CrawlSettings
 from weaver.base.units import format_duration, format_size
 from weaver.cli.figures import Pace, Status, left_s, pages_done, share_done
+from weaver.cli.memory_lines import eviction_text, rung_line, rung_reason
 from weaver.cli.progress import event_line, hosts_known
 from weaver.cli.terminal import shortened
 
 EVENTS_SHOWN = 6
+ROWS = 24
 BAR_COLUMNS = 16
+ACCOUNT_BAR_COLUMNS = 6
+MIB = 1 << 20
 WARN_SHARE = 0.9
 """From here an account's bar is yellow: it will soon evict."""
 
@@ -38,7 +43,8 @@ class LiveProgress:
 
     def tick(self, status: Status, events: list[Event]) -> None:
         self._pace.add(time.monotonic(), pages_done(status))
-        view = live_view(self._title, status, events, self._settings, self._pace.per_second, self._console.width)
+        width, height = self._console.size
+        view = live_view(self._title, status, events, self._settings, self._pace.per_second, width, height)
         self._live.update(view, refresh=True)
 
     def note(self, text: str) -> None:
@@ -49,16 +55,22 @@ class LiveProgress:
 
 
 def live_view(
-    title: str, status: Status, events: list[Event], settings: CrawlSettings, per_second: float, columns: int
+    title: str,
+    status: Status,
+    events: list[Event],
+    settings: CrawlSettings,
+    per_second: float,
+    columns: int,
+    rows: int = ROWS,
 ) -> RenderableType:
-    """One frame: figures, limit, accounts, newest events."""
-    parts: list[RenderableType] = [
-        _heading(title, status, columns),
-        _figures(status, per_second),
-        *_limit(status, settings, per_second),
-        _accounts(status),
-    ]
-    shown = events[-EVENTS_SHOWN:]
+    """One frame within the terminal's columns and rows: figures, limit, memory, accounts, newest events."""
+    figures, limit, accounts = _figures(status, per_second), _limit(status, settings, per_second), _accounts(status)
+    memory = [Text(shortened(line, columns), no_wrap=True) for line in _memory_lines(status, events)]
+    parts: list[RenderableType] = [_heading(title, status, columns), figures, *limit, *memory, accounts]
+    # One row stays free below, and one is the heading of the events.
+    used = 1 + figures.row_count + len(limit) + len(memory) + accounts.row_count
+    room = min(EVENTS_SHOWN, rows - used - 2)
+    shown = events[-room:] if room > 0 else []
     if shown:
         parts += [Text("newest events", style="dim")]
         parts += [Text(shortened(event_line(event), max(20, columns - 2)), no_wrap=True) for event in shown]
@@ -108,20 +120,30 @@ def _limit(status: Status, settings: CrawlSettings, per_second: float) -> list[R
     return [table]
 
 
-def _accounts(status: Status) -> Table:
+def _memory_lines(status: Status, events: list[Event]) -> Iterator[str]:
+    """The process's memory, and where the governor stands and why."""
     memory = status.get("memory", {})
-    table = Table.grid(padding=(0, 2))
-    rss = f"RSS {format_size(memory.get('rss_bytes', 0))}"
-    table.add_row("memory", rss, f"budget {format_size(memory.get('budget_bytes', 0))}", f"CPU {_cpu(status)}")
+    rss, untracked = format_size(memory.get("rss_bytes", 0)), format_size(memory.get("untracked_bytes", 0))
+    baseline, budget = memory.get("baseline_rss_bytes", 0) / MIB, memory.get("budget_bytes", 0) / MIB
+    yield f"memory  RSS {rss} (baseline {baseline:.1f}, budget {budget:.1f}), untracked {untracked}, CPU {_cpu(status)}"
+    yield from (f"        {line}" for line in rung_line(memory, rung_reason(events)))
+
+
+def _accounts(status: Status) -> Table:
+    """A row for each account: a bar, used of limit, high water, and what a full account costs."""
+    memory = status.get("memory", {})
+    table = Table.grid(padding=(0, 1))
     for tag, account in memory.get("accounts", {}).items():
         limit = account.get("limit", 0)
         share = account.get("used", 0) / limit if limit else 0.0
-        evicted = account.get("evicted", 0)
+        used = f"{account.get('used', 0) / MIB:.1f} of {limit / MIB:.1f} MiB"
+        high_water = f"high {account.get('high_water', 0) / MIB:.1f}"
         table.add_row(
             Text(f"  {tag}", style="dim"),
-            _bar(share, BAR_COLUMNS),
-            f"{format_size(account.get('used', 0))} of {format_size(limit)}",
-            f"{evicted:,} evicted" if evicted else "",
+            _bar(share, ACCOUNT_BAR_COLUMNS),
+            Text(used, justify="right"),
+            Text(high_water, style="dim", justify="right"),
+            Text(eviction_text(memory, tag), no_wrap=True, overflow="ellipsis"),
         )
     return table
 

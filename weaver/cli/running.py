@@ -14,7 +14,6 @@ from weaver.base.settings import Settings
 from weaver.cli.figures import Status
 from weaver.cli.lazy import imported
 from weaver.cli.progress import Progress, event_line, page_line
-from weaver.memory import collector
 from weaver.pipeline import Crawl, open_crawl
 
 TICK_S = 0.5
@@ -43,7 +42,6 @@ class Ended:
 
 def run_job(job: Job) -> Ended:
     """Run a crawl to its end in an event loop of its own, in a process that is there for it."""
-    collector.settle()
     with asyncio.Runner(loop_factory=loop_factory(job.settings)) as runner:
         return runner.run(crawl_job(job))
 

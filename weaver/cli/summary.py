@@ -12,6 +12,7 @@ from weaver.base.events import Event
 from weaver.base.units import format_duration, format_size
 from weaver.base.url import redacted
 from weaver.cli.figures import Status, pages_done
+from weaver.cli.memory_lines import capped_line, eviction_text, process_line, reseen_line, rung_line, rung_reason
 from weaver.cli.progress import event_line, hosts_known
 from weaver.cli.terminal import printable, shortened
 
@@ -20,11 +21,13 @@ URL_COLUMNS = 60
 REASONS_SHOWN = 8
 BLOCKED_PRIVATE = "blocked_private"
 
+RUNNING = "running"
 STATES = {
-    "running": "running",
+    RUNNING: "running",
     "finished": "finished: every URL in scope has an outcome",
     "max_pages": "stopped at the limit of pages",
     "max_duration": "stopped at the limit of time",
+    "paused": "paused too long for want of memory; what was under way is finished, the rest is queued",
     "drained": "interrupted; what was under way is finished, the rest is queued",
     "stopped": "interrupted at once; what was under way is queued again",
     "interrupted": "interrupted without a word (killed, or the machine stopped); nothing that was committed is lost",
@@ -40,7 +43,7 @@ REFUSED_BY = {
     "opt_out": "politeness.opt_out",
 }
 """The setting that keeps a URL out, by the reason."""
-UNFINISHED = frozenset(STATES) - {"running", "finished"}
+UNFINISHED = frozenset(STATES) - {RUNNING, "finished"}
 
 
 def summary(status: Status, report: Mapping[str, Any], directory: Path) -> str:
@@ -55,6 +58,8 @@ def summary(status: Status, report: Mapping[str, Any], directory: Path) -> str:
         *_duplicates(report),
         *_hosts(status, report),
         *_sizes(status),
+        *_memory(status, rung_reason(_newest(report))),
+        *_time(status),
         *_events(report),
         *_next(status, directory),
     ]
@@ -144,28 +149,48 @@ def _failing(host: Mapping[str, Any]) -> str:
 
 
 def _sizes(status: Status) -> list[str]:
-    graph, memory = status.get("graph", {}), status.get("memory", {})
+    graph = status.get("graph", {})
+    nodes = f"{graph.get('nodes', 0):,} nodes, {graph.get('edges', 0):,} edges"
+    resident = f"{graph.get('resident_edges', 0):,} edges in {format_size(graph.get('resident_bytes', 0))} of RAM"
+    return [_line("graph", f"{nodes}; {resident}")]
+
+
+def _memory(status: Status, reason: str) -> list[str]:
+    """What the process has, where the governor stands, and each account that was used."""
+    memory = status.get("memory", {})
+    accounts = {tag: account for tag, account in memory.get("accounts", {}).items() if account.get("high_water")}
+    stores = memory.get("stores", {})
+    if status.get("state") != RUNNING:
+        # A crawl that has ended heads for no limit, and stands where it stood only if that ended it.
+        memory = {**memory, "time_to_limit_s": None, "rung": memory.get("rung") if reason else None}
+    beside = (*rung_line(memory, reason), *capped_line(memory), *reseen_line(stores, told=accounts))
+    lines = [_line("memory", process_line(memory)), *(_line("", text) for text in beside)]
+    for index, (tag, account) in enumerate(accounts.items()):
+        sizes = f"{format_size(account.get('used', 0))} of {format_size(account.get('limit', 0))}"
+        evicted = eviction_text(memory, tag)
+        text = f"{tag:<10}{sizes}, at most {format_size(account['high_water'])}{f'; {evicted}' if evicted else ''}"
+        lines.append(_line("" if index else "accounts", text))
+    return lines
+
+
+def _time(status: Status) -> list[str]:
     cpu_s, wall_s, pages = float(status.get("cpu_s", 0)), float(status.get("wall_s", 0)), pages_done(status)
     each = f", {1000 * cpu_s / pages:.2f} ms a page" if pages else ""
     rate = f", {pages / wall_s:.1f} pages/s" if wall_s else ""
-    nodes = f"{graph.get('nodes', 0):,} nodes, {graph.get('edges', 0):,} edges"
-    resident = f"{graph.get('resident_edges', 0):,} edges in {format_size(graph.get('resident_bytes', 0))} of RAM"
-    accounts = sum(account.get("used", 0) for account in memory.get("accounts", {}).values())
-    budget = f"accounts {format_size(accounts)} of {format_size(memory.get('budget_bytes', 0))}"
-    return [
-        _line("graph", f"{nodes}; {resident}"),
-        _line("memory", f"RSS {format_size(memory.get('rss_bytes', 0))}, {budget}"),
-        _line("time", f"{format_duration(wall_s)}{rate}; CPU {format_duration(cpu_s)}{each}"),
-    ]
+    return [_line("time", f"{format_duration(wall_s)}{rate}; CPU {format_duration(cpu_s)}{each}")]
 
 
 def _events(report: Mapping[str, Any]) -> list[str]:
     """The newest events, and what to do about the one that meets most people at their first try."""
-    events = [Event(str(facts.pop("kind", "")), float(facts.pop("at", 0.0)), facts) for facts in _copies(report)]
+    events = _newest(report)
     lines = [_line("" if index else "events", event_line(event)) for index, event in enumerate(events)]
     if any(BLOCKED_PRIVATE in reasons for reasons in _reasons(events, report)):
         lines.append(_line("hint", "private and loopback addresses are visited with --allow-private only"))
     return lines
+
+
+def _newest(report: Mapping[str, Any]) -> list[Event]:
+    return [Event(str(facts.pop("kind", "")), float(facts.pop("at", 0.0)), facts) for facts in _copies(report)]
 
 
 def _copies(report: Mapping[str, Any]) -> Iterable[dict[str, Any]]:

@@ -11,12 +11,12 @@ from weaver.base.errors import BudgetExceeded
 # A tenth of the budget is nobody's: for what no account can see, such as temporary objects, and the memory between
 # small survivors that the allocator can't give back.
 DEFAULT_SHARES: Mapping[str, float] = MappingProxyType({
-    "seen": 0.22,
-    "graph": 0.22,
-    "content": 0.13,
+    "seen": 0.17,
+    "graph": 0.23,
+    "content": 0.14,
     "frontier": 0.09,
-    "bodies": 0.08,
-    "database": 0.08,
+    "bodies": 0.09,
+    "database": 0.10,
     "hosts": 0.05,
     "robots": 0.02,
     "events": 0.01,

@@ -1,0 +1,92 @@
+"""What an entry of each store costs, and which part of its account the store has: the stores' own constants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from weaver.base.settings import Settings
+from weaver.dedupe.content_index import DIGEST_ENTRY_BYTES
+from weaver.fetch.transport import REQUEST_BYTES
+from weaver.frontier.frontier import TYPICAL_ENTRY_BYTES
+from weaver.frontier.host_ids import KNOWN_HOST_BYTES
+from weaver.graph.in_degrees import COUNTER_BYTES
+from weaver.graph.row_index import CHUNK_BYTES, CHUNK_IDS
+from weaver.graph.slab import EDGE_BYTES, EDGES_PER_ROW, ROW_BYTES
+from weaver.graph.store import IN_DEGREE_SHARE
+from weaver.memory.bounded import ENTRY_BYTES, SIZE_BYTES
+from weaver.memory.table import BUCKET_BYTES, FULLEST, WAYS
+from weaver.politeness.host_state import STATE_BYTES
+
+TYPICAL_RULES_BYTES = 300
+"""A robots.txt's rules for one crawler, as they are kept: about ten lines."""
+TYPICAL_PAGE_BYTES = 37_000
+"""A page's body; those that weaver is measured with have as much on average. One page at a time is parsed besides."""
+SEEN_TABLE_SHARE = 15 / 16
+LINKS_PER_PAGE = 20
+URLS_PER_PAGE = 10
+"""What a wide crawl meets: as many links on a page, and as many known URLs for each page fetched."""
+ROBOTS_BYTES = ENTRY_BYTES + SIZE_BYTES + TYPICAL_RULES_BYTES
+SEEN_URL_BYTES = BUCKET_BYTES / WAYS / FULLEST
+# An edge, its part of the slab's directory, and of the index, which has a place for each id up to the page's.
+RESIDENT_EDGE_BYTES = EDGE_BYTES + ROW_BYTES / EDGES_PER_ROW + CHUNK_BYTES / CHUNK_IDS * URLS_PER_PAGE / LINKS_PER_PAGE
+
+UNLIMITED = 1 << 62
+
+Cap = Callable[[Settings], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The entries of one store: their account, the part of it that is theirs, and what one costs in bytes.
+
+    `cap` is what the settings allow however many bytes there are, and `setting` its name.
+    """
+
+    name: str
+    account: str
+    share: float
+    what: str
+    unit_bytes: float
+    constant: str
+    setting: str = ""
+    cap: Cap | None = None
+
+
+PARTS = (
+    Part("seen_urls", "seen", SEEN_TABLE_SHARE, "seen URLs with their ids", SEEN_URL_BYTES, "seen_url_bytes"),
+    Part(
+        "resident_edges", "graph", 1 - 1 / IN_DEGREE_SHARE, "edges of the graph", RESIDENT_EDGE_BYTES, "edge_bytes",
+        "graph.max_edges", lambda settings: settings.graph.max_edges or UNLIMITED,
+    ),
+    Part(
+        "in_degrees", "graph", 1 / IN_DEGREE_SHARE, "in-degrees of URLs", COUNTER_BYTES, "in_degree_bytes",
+        "graph.max_nodes", lambda settings: settings.graph.max_nodes or UNLIMITED,
+    ),
+    Part(
+        "digests", "content", 1.0, "content digests", DIGEST_ENTRY_BYTES, "digest_bytes",
+        "dedupe.max_digests", lambda settings: settings.dedupe.max_digests,
+    ),
+    Part(
+        "queued_urls", "frontier", 0.75, "queued URLs", TYPICAL_ENTRY_BYTES, "queued_url_bytes",
+        "frontier.window", lambda settings: settings.frontier.window,
+    ),
+    Part(
+        "hosts", "hosts", 0.5, "hosts' states", STATE_BYTES, "host_state_bytes",
+        "politeness.max_hosts", lambda settings: settings.politeness.max_hosts,
+    ),
+    Part(
+        "host_ids", "hosts", 0.5, "hosts' ids", KNOWN_HOST_BYTES, "host_id_bytes",
+        "politeness.max_hosts", lambda settings: settings.politeness.max_hosts,
+    ),
+    Part(
+        "robots", "robots", 1.0, "robots.txt rules", ROBOTS_BYTES, "robots_bytes",
+        "politeness.max_hosts", lambda settings: settings.politeness.max_hosts,
+    ),
+    Part(
+        "pages_in_flight", "bodies", 1.0, "pages under way",
+        REQUEST_BYTES + TYPICAL_PAGE_BYTES, "page_in_flight_bytes",
+        "crawl.concurrency", lambda settings: settings.crawl.concurrency,
+    ),
+)  # fmt: skip
+"""In the order of the accounts; `database` and `events` hold no entries that a user counts."""
