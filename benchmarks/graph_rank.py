@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def _rank(matrices: GraphMatrices, iterations: int) -> dict[str, Any]:
-    found = rank.pagerank(matrices.rows(), tolerance=0.0, most_iterations=iterations)
+    found = rank.pagerank(matrices.rows(), tolerance=0.0, most_iterations=iterations, dtype=np.float32)
     return {
         "iterations": found.iterations,
         "iteration_wall_s": round(found.wall_s, 4),

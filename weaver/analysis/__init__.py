@@ -1,1 +1,1 @@
-"""What one asks of a crawl directory: how it stands, why a URL is as it is, and exports; it only reads."""
+"""What one asks of a crawl directory: how it stands, why a URL is as it is, what its graph tells, and exports."""

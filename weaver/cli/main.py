@@ -23,6 +23,9 @@ COMMANDS = {
         "weaver.cli.inspect:export", "Write pages, edges, hosts, duplicates or the graph to a file."
     ),
     "why": CommandEntry("weaver.cli.inspect:why", "Tell the whole story of one URL in a crawl."),
+    "graph": CommandEntry("weaver.cli.graph:graph", "Ask the link graph: degrees, ranks, components, paths, hosts."),
+    "memory": CommandEntry("weaver.cli.memory:memory", "Show how full each account was over time, and draw it."),
+    "plan": CommandEntry("weaver.cli.plan:plan", "Say what fits into a budget, or what budget so many URLs need."),
     "config": CommandEntry("weaver.cli.configuration:config", "Show, check or describe the settings."),
     "demo": CommandEntry("weaver.cli.demo:demo", "Serve a small web on this machine and crawl it."),
 }

@@ -14,6 +14,8 @@ from weaver.base.page import PageState
 from weaver.persistence.database import CrawlDirectory
 
 WINDOW_ROWS = 2_000
+WINDOW_BYTES = 2 << 20
+"""Of packed edges: 2,000 pages with as many links as a page may have would be 160 MB."""
 IDS_PER_SELECT = 5_000
 FINAL_STATES = tuple(state.value for state in PageState if state not in (PageState.KNOWN, PageState.QUEUED))
 
@@ -129,8 +131,9 @@ def open_reader(path: Path) -> Iterator[CrawlReader]:
 class CrawlReader:
     """What people ask of a crawl directory, as rows.
 
-    Every look-up is one SELECT that is read to its end, so that a crawl at work can go on truncating its log;
-    only `hosts` and `duplicates` hold a read open while they are iterated. The connection is read-only.
+    Every look-up is one SELECT that is over when the answer is given, so that a crawl at work can go on truncating its
+    log; only `hosts`, `hosts_by_name` and `duplicates` hold a read open while they are iterated. The connection is
+    read-only.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -206,7 +209,7 @@ class CrawlReader:
         """All URLs up to `last_id` in the order of their ids, a window at a time."""
         first_id = 0
         while first_id < last_id:
-            rows = self._all(
+            rows = self._window(
                 f"{_KNOWN_URL} WHERE urls.id > ? AND urls.id <= ? ORDER BY urls.id LIMIT ?",
                 first_id,
                 last_id,
@@ -231,7 +234,7 @@ class CrawlReader:
         """All packed out-edges as (page id, blob) up to page `last_id`, a window at a time."""
         first_id = 0
         while True:
-            rows = self._all(
+            rows = self._window(
                 "SELECT id, packed FROM links WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
                 first_id,
                 last_id,
@@ -356,6 +359,17 @@ class CrawlReader:
             limit,
         )
         return [HostPace._make(row) for row in rows]
+
+    def _window(self, sql: str, *values: object) -> list:  # type: ignore[type-arg]
+        """The rows up to the one with which their packed edges, the last column, are WINDOW_BYTES together."""
+        rows, size_bytes = [], 0
+        with contextlib.closing(self._connection.execute(sql, values)) as cursor:
+            for row in cursor:
+                rows.append(row)
+                size_bytes += len(row[-1] or b"")
+                if size_bytes >= WINDOW_BYTES:
+                    break
+        return rows
 
     # What SQLite returns is typed by the schema, not by the module's stubs: Any passes through these two.
     def _one(self, sql: str, *values: object) -> tuple | None:  # type: ignore[type-arg]
