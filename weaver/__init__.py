@@ -20,9 +20,11 @@ from weaver.base.errors import (
     BudgetExceeded,
     DirectoryError,
     DirectoryLocked,
+    MissingLibrary,
     PersistenceError,
     SeedError,
     SettingsError,
+    TooLarge,
     WeaverError,
 )
 from weaver.base.page import EdgeKind, PageState
@@ -31,6 +33,7 @@ from weaver.base.version import VERSION
 __version__ = VERSION
 
 if TYPE_CHECKING:
+    from weaver.analysis.disk_graph import DiskGraph, open_graph
     from weaver.base.settings import Settings
     from weaver.base.sources import load_settings
     from weaver.pipeline import Crawl, ExitReason, PageResult, open_crawl
@@ -38,11 +41,13 @@ if TYPE_CHECKING:
 # Loaded at first use: `import weaver` stays quick, and `weaver --help` needs no HTTP client.
 _HOMES = {
     "Crawl": "weaver.pipeline",
+    "DiskGraph": "weaver.analysis.disk_graph",
     "ExitReason": "weaver.pipeline",
     "PageResult": "weaver.pipeline",
     "Settings": "weaver.base.settings",
     "load_settings": "weaver.base.sources",
     "open_crawl": "weaver.pipeline",
+    "open_graph": "weaver.analysis.disk_graph",
 }
 
 __all__ = [
@@ -50,18 +55,22 @@ __all__ = [
     "Crawl",
     "DirectoryError",
     "DirectoryLocked",
+    "DiskGraph",
     "EdgeKind",
     "ExitReason",
+    "MissingLibrary",
     "PageResult",
     "PageState",
     "PersistenceError",
     "SeedError",
     "Settings",
     "SettingsError",
+    "TooLarge",
     "WeaverError",
     "__version__",
     "load_settings",
     "open_crawl",
+    "open_graph",
 ]
 
 

@@ -227,7 +227,7 @@ def test_memory_does_not_grow_with_the_crawl(tmp_path: Path) -> None:
 def _peak_bytes(tmp_path: Path, urls: int) -> int:
     crawl = make_crawl(tmp_path / f"crawl-{urls}", extra=lambda writer: _many_urls(writer, urls))
     peak = 0
-    for form in ("csv", "gexf"):
+    for form in ("csv", "gexf", "node-link", "ascii-graph"):
         tracemalloc.start()
         with whole_file(tmp_path / form) as stream:
             export(crawl, form, "pages", stream)

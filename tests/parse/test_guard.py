@@ -79,7 +79,7 @@ def test_short_hostile_html_costs_little(name: str) -> None:
     ],
 )
 def test_what_is_not_proven_harmless_gets_no_tree(markup: bytes) -> None:
-    """A page of a thousand open elements, of thousands to open again, or of little but attributes isn't called linear."""
+    """A page of a thousand open elements, thousands to open again, or little but attributes isn't called linear."""
     assert not is_linear(markup, _DEPTH)
 
 

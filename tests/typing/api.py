@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import assert_type
+from typing import Any, assert_type
+
+import networkx as nx
 
 import weaver
 from weaver.base.clock import Clock, ManualClock
@@ -35,6 +37,25 @@ async def a_crawl_can_be_steered(directory: str, clock: Clock) -> str:
         assert_type(crawl.settings, Settings)
         assert_type(crawl.directory, Path)
         return await crawl.run_to_end()
+
+
+def a_graph_on_disk_is_asked(directory: Path) -> None:
+    """open_graph gives a DiskGraph; a node is an id or a URL."""
+    with weaver.open_graph(directory, kinds=frozenset({weaver.EdgeKind.HYPERLINK}), memory="64MiB") as graph:
+        assert_type(graph, weaver.DiskGraph)
+        assert_type(graph.nodes, int)
+        assert_type(graph.neighbours("https://example.org/"), list[int])
+        assert_type(graph.predecessors(1), list[int])
+        assert_type(graph.edges_of(1), list[tuple[int, weaver.EdgeKind]])
+        assert_type(graph.in_degree(1), int)
+        assert_type(graph.k_hop(1, 2, backwards=True), dict[int, int])
+        assert_type(graph.shortest_path(1, "https://example.org/"), list[int])
+        assert_type(graph.at_host("https://example.org"), Iterator[int])
+        assert_type(graph.url_of(1), str)
+        assert_type(graph.size_estimate("networkx", limit=1_000_000), int)
+        assert_type(graph.to_networkx(limit=1_000_000), nx.DiGraph[int])
+        assert_type(graph.networkx_view(with_urls=True), nx.DiGraph[int])
+        assert_type(graph.to_scipy_sparse(force=True), Any)
 
 
 def errors_share_one_root(error: weaver.WeaverError) -> Exception:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 
 from weaver.analysis.degrees import InDegrees
+from weaver.analysis.walk import Walk
 from weaver.base.page import EdgeKind, PageState
-from weaver.persistence.packing import edges_by_kind, unpack
+from weaver.persistence.packing import edges_by_kind
 from weaver.persistence.reader import CrawlReader, KnownUrl
 
 TEXT_BATCH_ROWS = 20_000
+BATCH_EDGES = 4_000
 
 Cell = str | int | float | bool | None
 Row = tuple[Cell, ...]
@@ -54,21 +56,20 @@ def state_of(known: KnownUrl) -> str:
     return PageState.SKIPPED.value if known.refusal else PageState.QUEUED.value
 
 
-def pages_table(reader: CrawlReader, with_urls: bool) -> Table:
+def pages_table(walk: Walk, with_urls: bool) -> Table:
     """One row for each known URL, whether visited or not."""
     columns = PAGE_COLUMNS + (("duplicate_of_url",) if with_urls else ())
-    return Table(columns, _page_rows(reader, with_urls))
+    return Table(columns, _page_rows(walk, with_urls))
 
 
-def edges_table(reader: CrawlReader, with_urls: bool) -> Table:
+def edges_table(walk: Walk, with_urls: bool) -> Table:
     """One row for each edge of the link graph."""
     columns = EDGE_COLUMNS + (("source_url", "target_url") if with_urls else ())
-    last_id = reader.last_url_id()
-    rows = edges_with_urls(reader, last_id) if with_urls else edges(reader, last_id)
-    return Table(columns, rows)
+    rows = edges(walk)
+    return Table(columns, _with_texts(walk.reader, rows) if with_urls else rows)
 
 
-def hosts_table(reader: CrawlReader, _with_urls: bool) -> Table:
+def hosts_table(walk: Walk, _with_urls: bool) -> Table:
     """One row for each host, with the number of its URLs by what came of them."""
     rows = (
         (
@@ -76,23 +77,23 @@ def hosts_table(reader: CrawlReader, _with_urls: bool) -> Table:
             host.blocked_robots, host.skipped, host.failures, host.robots_status, iso_time(host.robots_fetched_at),
             host.crawl_delay_s, iso_time(host.ready_at),
         )
-        for host in reader.hosts()
+        for host in walk.reader.hosts()
     )  # fmt: skip
     return Table(HOST_COLUMNS, rows)
 
 
-def duplicates_table(reader: CrawlReader, with_urls: bool) -> Table:
+def duplicates_table(walk: Walk, with_urls: bool) -> Table:
     """One row for each page that is a duplicate, with its cluster's representative."""
     rows: Iterator[Row] = (
         (pair.representative_id, pair.member_id, "body" if pair.same_body else "text", pair.body_digest.hex())
-        for pair in reader.duplicates()
+        for pair in walk.reader.duplicates()
     )
     if not with_urls:
         return Table(DUPLICATE_COLUMNS, rows)
-    return Table(DUPLICATE_COLUMNS + ("representative_url", "member_url"), _with_texts(reader, rows))
+    return Table(DUPLICATE_COLUMNS + ("representative_url", "member_url"), _with_texts(walk.reader, rows))
 
 
-TABLES: dict[str, Callable[[CrawlReader, bool], Table]] = {
+TABLES: dict[str, Callable[[Walk, bool], Table]] = {
     "pages": pages_table,
     "edges": edges_table,
     "hosts": hosts_table,
@@ -100,19 +101,19 @@ TABLES: dict[str, Callable[[CrawlReader, bool], Table]] = {
 }
 
 
-def edges(reader: CrawlReader, last_id: int) -> Iterator[Row]:
-    """All edges between URLs up to `last_id` as (source id, target id, kind)."""
-    for window in reader.adjacencies(last_id):
-        for source_id, packed in window:
-            targets, kinds = unpack(packed)
-            for target_id, kind in zip(targets.tolist(), kinds.tolist(), strict=True):
-                if target_id <= last_id:
-                    yield source_id, target_id, EDGE_KINDS.get(kind, str(kind))
+def edges(walk: Walk) -> Iterator[Row]:
+    """All edges as (source id, target id, kind)."""
+    return chain.from_iterable(edge_batches(walk))
 
 
-def edges_with_urls(reader: CrawlReader, last_id: int) -> Iterator[Row]:
-    """All edges as (source id, target id, kind, source URL, target URL)."""
-    return _with_texts(reader, edges(reader, last_id))
+def edge_batches(walk: Walk) -> Iterator[Iterator[tuple[int, int, str]]]:
+    """All edges as (source id, target id, kind), some thousands at a time: as Python objects they take 150 B each."""
+    for window in walk.edges():
+        sources = window.sources
+        for at in range(0, len(sources), BATCH_EDGES):
+            part = slice(at, at + BATCH_EDGES)
+            kinds = [EDGE_KINDS.get(kind) or str(kind) for kind in window.kinds[part].tolist()]
+            yield zip(sources[part].tolist(), window.targets[part].tolist(), kinds, strict=True)
 
 
 def _with_texts(reader: CrawlReader, rows: Iterator[Row]) -> Iterator[Row]:
@@ -128,11 +129,10 @@ def _texts_of(reader: CrawlReader, rows: list[Row]) -> Iterator[Row]:
         yield row + tuple(texts.get(value) if isinstance(value, int) else None for value in row[:2])
 
 
-def _page_rows(reader: CrawlReader, with_urls: bool) -> Iterator[Row]:
-    last_id = reader.last_url_id()
-    in_degrees = InDegrees(reader, last_id)
-    for window in reader.known_urls(last_id):
-        texts = reader.urls_of({known.duplicate_of for known in window if known.duplicate_of}) if with_urls else {}
+def _page_rows(walk: Walk, with_urls: bool) -> Iterator[Row]:
+    in_degrees = InDegrees(walk.reader, walk.last_id)
+    for window in walk.known_urls():
+        texts = walk.reader.urls_of({known.duplicate_of for known in window if known.duplicate_of}) if with_urls else {}
         for known in window:
             row = _page_row(known, in_degrees.of(known.id))
             yield row + (texts.get(known.duplicate_of or 0),) if with_urls else row

@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from weaver.analysis.explain import explain
-from weaver.analysis.export import FORMATS, Exported, whole_file
+from weaver.analysis.export import FOLDER_FORMATS, FORMATS, TABLE_FORMATS, Exported, export_folder, whole_file
 from weaver.analysis.export import export as export_to
-from weaver.analysis.graph_formats import GRAPH_FORMATS
 from weaver.analysis.report import crawl_report, disk_status
 from weaver.analysis.tables import TABLES
 from weaver.base.units import format_size
+from weaver.cli.bar import share_bar
 from weaver.cli.story import story_lines
 from weaver.cli.summary import summary
 from weaver.cli.terminal import printable
@@ -47,24 +47,58 @@ def why(directory: Path, url: str, as_json: bool) -> None:
 @_DIRECTORY
 @click.option("--format", "form", type=click.Choice(FORMATS), default="csv", show_default=True)
 @click.option(
-    "--table", type=click.Choice(list(TABLES)), help="For csv and jsonl [pages]; the other formats hold the graph."
+    "--table",
+    type=click.Choice(list(TABLES)),
+    help="For csv, jsonl and parquet [pages]; the other formats hold the graph.",
 )
-@click.option("-o", "--output", default=STDOUT, metavar="PATH", help="The file to write; - for stdout [-].")
-@click.option("--urls", "with_urls", is_flag=True, help="Add the URLs beside the ids.")
+@click.option("-o", "--output", default=STDOUT, metavar="PATH", help="The file to write, for cc the folder [stdout].")
+@click.option("--urls", "with_urls", is_flag=True, help="Add the URLs beside the ids, in the tables.")
+@click.option("--force", "is_forced", is_flag=True, help="Write DOT of a graph that is too large to be drawn.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress bar and no summary.")
 @_JSON
-def export(directory: Path, form: str, table: str | None, output: str, with_urls: bool, as_json: bool) -> None:
-    """Write a table or the graph of the crawl in DIRECTORY, in memory that does not grow with it."""
-    if form in GRAPH_FORMATS and table not in (None, "edges"):
+def export(
+    directory: Path,
+    form: str,
+    table: str | None,
+    output: str,
+    with_urls: bool,
+    is_forced: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Write a table or the graph of the crawl in DIRECTORY, in memory that does not grow with it.
+
+    \b
+    csv, jsonl, parquet        a table; parquet needs the extra `parquet`
+    graphml, gexf, node-link   the graph for igraph, Gephi and networkx, with attributes
+    dot                        the graph for Graphviz, up to 5,000 nodes and 20,000 edges
+    ascii-graph                the graph for WebGraph: a line of successors for each node
+    cc                         the graph of hosts as Common Crawl has it, in a folder:
+                               vertices.txt and edges.txt
+    """
+    if form not in TABLE_FORMATS and table not in (None, "edges"):
         raise click.UsageError(f"--format {form} holds the graph, so --table {table} can't be had in it")
+    table = table or "pages"
     if output == STDOUT:
-        if as_json:
-            raise click.UsageError("--json prints its document on stdout; name a file with -o")
-        export_to(directory, form, table or "pages", sys.stdout.buffer, with_urls)
-        sys.stdout.buffer.flush()
+        _export_to_stdout(directory, form, table, with_urls, is_forced, as_json)
         return
-    with whole_file(Path(output)) as stream:
-        exported = export_to(directory, form, table or "pages", stream, with_urls)
-    _tell(exported, output, as_json)
+    with share_bar("exporting", is_wanted=not quiet) as on_share:
+        if form in FOLDER_FORMATS:
+            exported = export_folder(directory, form, Path(output), on_share=on_share)
+        else:
+            with whole_file(Path(output)) as stream:
+                exported = export_to(directory, form, table, stream, with_urls, is_forced=is_forced, on_share=on_share)
+    if as_json or not quiet:
+        _tell(exported, output, as_json)
+
+
+def _export_to_stdout(directory: Path, form: str, table: str, with_urls: bool, is_forced: bool, as_json: bool) -> None:
+    if as_json:
+        raise click.UsageError("--json prints its document on stdout; name a file with -o")
+    if form in FOLDER_FORMATS:
+        raise click.UsageError(f"--format {form} makes a folder of files; name it with -o")
+    export_to(directory, form, table, sys.stdout.buffer, with_urls, is_forced=is_forced)
+    sys.stdout.buffer.flush()
 
 
 def _tell(exported: Exported, output: str, as_json: bool) -> None:

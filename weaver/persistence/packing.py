@@ -93,6 +93,13 @@ def edges_by_kind(packed: bytes) -> dict[int, int]:
     return found
 
 
+def first_of_kind(packed: bytes, kind: int) -> int:
+    """The target of a blob's first edge of one kind; 0 where it has none."""
+    targets, kinds = unpack(packed)
+    found = targets[kinds == kind]
+    return int(found[0]) if len(found) else 0
+
+
 def links_json(packed: bytes) -> str:
     """The edges as JSON, `[[target, kind], ...]`: the SQL function behind the view `edges`."""
     targets, kinds = unpack(packed)

@@ -44,6 +44,16 @@ class KnownUrl(NamedTuple):
     packed: bytes | None
 
 
+class PageOutcome(NamedTuple):
+    """What a visit came to."""
+
+    id: int
+    state: str
+    http_status: int
+    reason: str
+    packed: bytes | None
+
+
 class HostSummary(NamedTuple):
     """A host with the number of its URLs by what came of them; times in wall-clock seconds."""
 
@@ -243,6 +253,20 @@ class CrawlReader:
             if not rows:
                 return
             yield rows
+            first_id = rows[-1][0]
+
+    def pages_in(self, states: Iterable[PageState], last_id: int) -> Iterator[list[PageOutcome]]:
+        """The pages in any of these states up to page `last_id`, in the order of their ids, a window at a time."""
+        first_id, wanted = 0, json.dumps([state.value for state in states])
+        while rows := self._window(
+            "SELECT pages.id, state, http_status, reason, packed FROM pages LEFT JOIN links USING (id)"
+            " WHERE pages.id > ? AND pages.id <= ? AND state IN (SELECT value FROM json_each(?))"
+            f" ORDER BY pages.id LIMIT {WINDOW_ROWS}",
+            first_id,
+            last_id,
+            wanted,
+        ):
+            yield [PageOutcome._make(row) for row in rows]
             first_id = rows[-1][0]
 
     def adjacencies_naming(self, target_id: int) -> Iterator[tuple[int, bytes]]:
