@@ -11,9 +11,10 @@ import xxhash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weaver.base.errors import BlockDamaged
 from weaver.graph import symbols
 from weaver.graph.codec import BLOCK_BYTES, BlockCodec, sort_rows, split_rows
-from weaver.graph.container import MOST_ENTRIES, BlockDamaged, read_header, verify
+from weaver.graph.container import MOST_ENTRIES, read_header, verify
 from weaver.graph.decoded_block import DecodedBlock
 
 Rows = dict[int, list[tuple[int, int]]]

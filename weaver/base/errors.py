@@ -6,6 +6,7 @@
     ├── DirectoryError          the crawl directory: missing, not ours, of a newer version
     │   └── DirectoryLocked     another crawler holds it
     ├── PersistenceError        the disk: a commit failed; the crawl stops at once
+    │   └── BlockDamaged        bytes that are no whole block of ours: they rotted, or were never one
     ├── BudgetExceeded          a charge was refused: the account is at its limit
     ├── TooLarge                what was asked for would take more than it may; a limit mends it
     └── MissingLibrary          an optional library is not installed; the message names the extra
@@ -38,6 +39,10 @@ class DirectoryLocked(DirectoryError):
 
 class PersistenceError(WeaverError):
     """A commit failed (disk full, I/O error, bad row); the crawl stops, what was committed stays."""
+
+
+class BlockDamaged(PersistenceError):
+    """A sealed block of links is not what was written: cut short, changed, or never one of ours."""
 
 
 class BudgetExceeded(WeaverError):

@@ -21,11 +21,11 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
+from weaver.base.errors import BlockDamaged
 from weaver.graph import symbols
 from weaver.graph.container import (
     MIXED_KINDS,
     MOST_ENTRIES,
-    BlockDamaged,
     BlockHeader,
     Container,
     Section,

@@ -30,7 +30,7 @@ import xxhash
 import zstandard
 from numpy.typing import NDArray
 
-from weaver.base.errors import WeaverError
+from weaver.base.errors import BlockDamaged
 from weaver.graph.symbols import MOST_FURTHER_BYTES
 
 MAGIC = b"wB"
@@ -43,10 +43,6 @@ CHECKSUM_BYTES = 8
 _HEAD = struct.Struct("<2sBBIIIIB")
 _SECTION = struct.Struct("<BII")
 _CHECKSUM = struct.Struct("<Q")
-
-
-class BlockDamaged(WeaverError):
-    """A sealed block is truncated, altered, or of an unknown format; it is read again from where it was kept."""
 
 
 class Section(IntEnum):
