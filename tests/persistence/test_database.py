@@ -44,7 +44,7 @@ def test_a_new_crawl_has_all_it_needs(tmp_path: Path) -> None:
     directory, connection = made(tmp_path)
     assert connection.execute("PRAGMA user_version").fetchall() == [(SCHEMA_VERSION,)]
     assert read_meta(connection, "schema_version") == str(SCHEMA_VERSION)
-    assert connection.execute("PRAGMA page_size").fetchall() == [(8192,)]
+    assert connection.execute("PRAGMA page_size").fetchall() == [(4096,)]
     assert connection.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
     other = CrawlDirectory.create(tmp_path / "other")
     assert 0 <= directory.crawl_seed < 2**64
