@@ -105,7 +105,19 @@ def test_the_table_fits_a_terminal(arguments: tuple[str, ...]) -> None:
     shown = run(*arguments).stdout
     table = shown[shown.index("account ") : shown.index("\n\ngraph")].splitlines()
     assert max(map(len, table)) <= 80
-    tags = ("seen", "graph", "content", "frontier", "bodies", "database", "hosts", "robots", "events", "slack")
+    tags = (
+        "seen",
+        "graph",
+        "edge_health",
+        "content",
+        "frontier",
+        "bodies",
+        "database",
+        "hosts",
+        "robots",
+        "events",
+        "slack",
+    )
     assert all(any(line.startswith(tag) for line in table) for tag in tags)
 
 
@@ -131,3 +143,9 @@ def test_the_limit_of_the_group_caps_the_plan(monkeypatch: pytest.MonkeyPatch) -
     assert plan["budget_bytes"] == meter.capped_budget(1024 * MIB, 256 * MIB, plan["constants"]["baseline_rss_bytes"])
     assert "asked for was 1.0 GiB; the limit of this process's group, 256.0 MiB, caps it" in run("--memory=1GiB").stdout
     assert "caps a budget at" in run("--for-urls=50M").stdout
+
+
+def test_a_small_budget_promises_no_rss_that_cannot_be_kept() -> None:
+    """Below 64 MiB the plan says that working memory comes on top of the budget; from there on it does not."""
+    assert "working memory" in run("--memory", "16MiB").output
+    assert "working memory" not in run("--memory", "64MiB").output

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from weaver.base.page import PageState
+from weaver.base.record import PageRow
 from weaver.base.settings import GraphSettings
-from weaver.graph import GraphStore
+from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory import Account, Bounded, BoundedLRU, KeyTable
 
 LIMIT = 32 << 10
@@ -49,6 +51,16 @@ SUBJECTS = {
         lambda account: GraphStore(GraphSettings(), account),  # type: ignore[call-arg]
         lambda graph, n: graph.add_page(n, np.arange(1, 10, dtype=np.uint32), bytes(9)),
         lambda node: node,
+    ),
+    "edge health": Subject(
+        lambda account: EdgeHealth(GraphSettings(max_edge_health=200), account),  # type: ignore[call-arg]
+        lambda health, n: health.note(PageRow(n, PageState.FAILED, n, 404, reason="http_404")),
+        lambda link: link.url_id,
+    ),
+    "edge health by bytes": Subject(
+        lambda account: EdgeHealth(GraphSettings(edge_health="strict_lru"), account),  # type: ignore[call-arg]
+        lambda health, n: health.note(PageRow(n, PageState.FETCHED, n, 200)),
+        lambda link: link.url_id,
     ),
 }
 PUTS = 1_500

@@ -34,7 +34,7 @@ from weaver.base.settings import (
 from weaver.base.url import Canonicalizer
 from weaver.dedupe import ContentIndex
 from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
-from weaver.graph import GraphStore
+from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory import Budget, KeyTable
 from weaver.memory.meter import rss_bytes
 from weaver.memory.uncommitted import Uncommitted
@@ -112,6 +112,16 @@ def graph(budget: Budget) -> object:
         targets = np.array(random.sample(range(1, node * 4 + 100), 20), np.uint32)
         store.add_page(node, targets, bytes(20))
     return store
+
+
+def edge_health(budget: Budget) -> object:
+    """Links that fail or moved, until some have left."""
+    health, number = EdgeHealth(GraphSettings(), budget.account("edge_health")), 0
+    while not health.statistics().evicted:
+        number += 50
+        health.note(PageRow(number, PageState.FAILED, 1.7e9, 404, reason="http_404"))
+        health.note(PageRow(number + 1, PageState.REDIRECT, 1.7e9, 301), moved_to=number)
+    return health
 
 
 def content(budget: Budget) -> object:
@@ -243,7 +253,7 @@ def _record(discovery: Discovery, page_id: int, seen_as: Observation) -> CommitR
 
 FILLERS: dict[str, Callable[[Budget], object]] = {
     filler.__name__: filler
-    for filler in (seen, depths, graph, content, frontier, hrefs, hosts, robots, events, database)
+    for filler in (seen, depths, graph, edge_health, content, frontier, hrefs, hosts, robots, events, database)
 }
 TAGS = {"depths": "seen", "hrefs": "frontier"}
 

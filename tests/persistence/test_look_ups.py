@@ -10,7 +10,7 @@ from tests.persistence.making import adjacency, made, page_record, page_row, url
 from weaver.base.errors import PersistenceError
 from weaver.base.page import EdgeKind, PageState
 from weaver.base.record import CommitRecord, HostRecord, QueueRow
-from weaver.persistence import Archive, hosts_with_queue, queue_totals, queued_of_host
+from weaver.persistence import Archive, hosts_with_queue, newest_troubles, queue_totals, queued_of_host
 from weaver.persistence.archive import MaxIds
 from weaver.persistence.statements import write_records
 
@@ -152,3 +152,19 @@ def test_refills_never_scan_the_frontier(tmp_path: Path, query: object, values: 
     assert "SCAN frontier" not in plan
     assert "TEMP B-TREE" not in plan
     connection.close()
+
+
+def test_the_newest_pages_in_trouble_come_oldest_first(tmp_path: Path) -> None:
+    """Of the pages that failed or redirect the newest are read, with where a redirect leads; no other page is."""
+    _, connection = made(tmp_path)
+    moved = page_row(3, PageState.REDIRECT, http_status=301)
+    write_records(connection, [
+        CommitRecord(page=page_row(1, PageState.FAILED, http_status=404, reason="http_404")),
+        CommitRecord(page=page_row(2)),
+        CommitRecord(page=moved, adjacency=adjacency([(9, EdgeKind.REDIRECT)])),
+        CommitRecord(page=page_row(4, PageState.FAILED, reason="timeout")),
+    ])  # fmt: skip
+    found = list(newest_troubles(connection, 2))
+    connection.close()
+    assert [(page.id, page.reason, moved_to) for page, moved_to in found] == [(3, "", 9), (4, "timeout", 0)]
+    assert found[0][0] == moved

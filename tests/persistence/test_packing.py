@@ -14,7 +14,15 @@ from weaver.base.errors import PersistenceError
 from weaver.base.page import EdgeKind
 from weaver.base.record import Adjacency
 from weaver.persistence.keys import to_signed, to_unsigned
-from weaver.persistence.packing import edges_by_kind, links_json, pack, unpack, unpack_adjacency, unpack_many
+from weaver.persistence.packing import (
+    edges_by_kind,
+    first_of_kind,
+    links_json,
+    pack,
+    unpack,
+    unpack_adjacency,
+    unpack_many,
+)
 
 EDGES = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.sampled_from(list(EdgeKind))))
 
@@ -69,6 +77,13 @@ def test_many_blobs_unpack_as_each_alone(pages: list[list[tuple[int, EdgeKind]]]
     assert degrees.tolist() == [len(row_targets) for row_targets, _ in alone]
     assert targets.tolist() == [target for row_targets, _ in alone for target in row_targets.tolist()]
     assert kinds.tolist() == [kind for _, row_kinds in alone for kind in row_kinds.tolist()]
+
+
+def test_the_first_edge_of_a_kind_is_found() -> None:
+    """A redirect's target is told from a page's other edges; 0 where a page has none of the kind."""
+    targets, kinds = array("I", [5, 6, 7, 8]), bytes([EdgeKind.HYPERLINK, EdgeKind.REDIRECT, EdgeKind.REDIRECT, 3])
+    packed = pack(Adjacency(targets.tobytes(), kinds))
+    assert [first_of_kind(packed, kind) for kind in EdgeKind] == [5, 0, 6, 8, 0]
 
 
 def test_a_damaged_blob_among_many_is_refused() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.made_crawl import URLS, make_crawl
+from tests.analysis.made_crawl import GONE, MOVED, PRIVATE, URLS, make_crawl
 from weaver.base.page import PageState
 from weaver.base.record import Adjacency, CommitRecord, HostRecord, PageRow, UrlRow
 from weaver.base.settings import PersistenceSettings
@@ -68,6 +68,19 @@ def test_hosts_are_sorted_by_the_name_that_is_asked_for(crawl: Path) -> None:
         assert list(opened.hosts_by_name(lambda origin: origin[7:])) == [
             (3, "Z.test"), (1, "a.test"), (2, "b.test:8080"), (4, "\u00e4.test"),
         ]  # fmt: skip
+
+
+def test_pages_of_some_states_come_in_order(tmp_path: Path) -> None:
+    """`pages_in` has only pages in the states asked for, each with its answer and its packed edges, up to an id."""
+    directory = make_crawl(tmp_path / "crawl")
+    states = (PageState.FAILED, PageState.REDIRECT, PageState.BLOCKED)
+    with open_reader(directory) as opened:
+        found = [page for window in opened.pages_in(states, GONE) for page in window]
+        assert [(page.id, page.state, page.http_status, page.reason) for page in found] == [
+            (MOVED, "redirect", 301, ""), (PRIVATE, "blocked_robots", 0, "robots"), (GONE, "failed", 404, "http_404"),
+        ]  # fmt: skip
+        assert [page.packed is not None for page in found] == [True, False, False]
+        assert [page.id for window in opened.pages_in(states, MOVED) for page in window] == [MOVED]
 
 
 def _more_hosts() -> tuple[HostRecord, ...]:

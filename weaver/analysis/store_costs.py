@@ -10,6 +10,7 @@ from weaver.dedupe.content_index import DIGEST_ENTRY_BYTES
 from weaver.fetch.transport import REQUEST_BYTES
 from weaver.frontier.frontier import TYPICAL_ENTRY_BYTES
 from weaver.frontier.host_ids import KNOWN_HOST_BYTES
+from weaver.graph.health import ENTRY_BYTES as LINK_HEALTH_BYTES
 from weaver.graph.in_degrees import COUNTER_BYTES
 from weaver.graph.row_index import CHUNK_BYTES, CHUNK_IDS
 from weaver.graph.slab import EDGE_BYTES, EDGES_PER_ROW, ROW_BYTES
@@ -62,6 +63,10 @@ PARTS = (
     Part(
         "in_degrees", "graph", 1 / IN_DEGREE_SHARE, "in-degrees of URLs", COUNTER_BYTES, "in_degree_bytes",
         "graph.max_nodes", lambda settings: settings.graph.max_nodes or UNLIMITED,
+    ),
+    Part(
+        "link_health", "edge_health", 1.0, "links that failed or moved", LINK_HEALTH_BYTES, "link_health_bytes",
+        "graph.max_edge_health", lambda settings: settings.graph.max_edge_health or UNLIMITED,
     ),
     Part(
         "digests", "content", 1.0, "content digests", DIGEST_ENTRY_BYTES, "digest_bytes",

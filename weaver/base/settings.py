@@ -93,6 +93,7 @@ class PolitenessSettings(_Section):
     max_retry_after: Duration = Field(default=3_600.0, description="a longer Retry-After is cut to this")
     max_backoff: Duration = Field(default=300.0, description="the longest pause after failures in a row")
     max_hosts: Count = Field(default=200_000, ge=1, description="hosts whose state is kept in RAM")
+    prune_to: Ratio = Field(default=0.9, ge=0.1, le=1, description="what a full table of hosts is pruned to")
     user_agent: str = Field(default="", description="sent with each request; empty: weaver's own, with the contact")
     contact: str = Field(default="", description="a URL or e-mail address that site owners can write to")
     robots_token: str = Field(default="weaver", description="the product token looked up in robots.txt")
@@ -135,6 +136,7 @@ class DedupeSettings(_Section):
     """What counts as seen before."""
 
     max_digests: Count = Field(default=2_000_000, ge=1, description="digests kept in RAM")
+    prune_to: Ratio = Field(default=0.9, ge=0.1, le=1, description="what a full map of digests is pruned to")
     disk: Literal["lookup", "drop"] = Field(
         default="lookup", description="whether a digest that left RAM is still found"
     )
@@ -160,6 +162,12 @@ class GraphSettings(_Section):
     )
     max_nodes: Annotated[Count, Field(ge=1)] | None = Field(
         default=None, description="nodes kept in RAM; default: what the account holds"
+    )
+    edge_health: Literal["active_set", "strict_lru"] = Field(
+        default="active_set", description="of link targets, keep those that fail or moved, or the last ones checked"
+    )
+    max_edge_health: Annotated[Count, Field(ge=1)] | None = Field(
+        default=None, description="link targets whose health is kept in RAM; default: what the account holds"
     )
 
 

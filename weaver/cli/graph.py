@@ -21,6 +21,9 @@ GRAPH_COMMANDS = {
     "components": CommandEntry("weaver.cli.graph_reports:components", "Count weak and strong components."),
     "path": CommandEntry("weaver.cli.graph_reports:path", "Find a shortest path, or count the pages k links away."),
     "hosts": CommandEntry("weaver.cli.graph_reports:hosts", "Add the links up by host."),
+    "broken": CommandEntry(
+        "weaver.cli.graph_broken:broken", "List the links that fail or moved, and who carries them."
+    ),
     "import": CommandEntry("weaver.cli.graph_import:import_edge_list", "Make a crawl directory of an edge list."),
 }
 DEFAULT_MEMORY = "256MiB"

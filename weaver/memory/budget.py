@@ -12,7 +12,8 @@ from weaver.base.errors import BudgetExceeded
 # small survivors that the allocator can't give back.
 DEFAULT_SHARES: Mapping[str, float] = MappingProxyType({
     "seen": 0.17,
-    "graph": 0.23,
+    "graph": 0.22,
+    "edge_health": 0.01,
     "content": 0.14,
     "frontier": 0.09,
     "bodies": 0.09,

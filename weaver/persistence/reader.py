@@ -243,29 +243,20 @@ class CrawlReader:
     def adjacencies(self, last_id: int) -> Iterator[list[tuple[int, bytes]]]:
         """All packed out-edges as (page id, blob) up to page `last_id`, a window at a time."""
         first_id = 0
-        while True:
-            rows = self._window(
-                "SELECT id, packed FROM links WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
-                first_id,
-                last_id,
-                WINDOW_ROWS,
-            )
-            if not rows:
-                return
+        sql = f"SELECT id, packed FROM links WHERE id > ? AND id <= ? ORDER BY id LIMIT {WINDOW_ROWS}"
+        while rows := self._window(sql, first_id, last_id):
             yield rows
             first_id = rows[-1][0]
 
     def pages_in(self, states: Iterable[PageState], last_id: int) -> Iterator[list[PageOutcome]]:
         """The pages in any of these states up to page `last_id`, in the order of their ids, a window at a time."""
         first_id, wanted = 0, json.dumps([state.value for state in states])
-        while rows := self._window(
+        sql = (
             "SELECT pages.id, state, http_status, reason, packed FROM pages LEFT JOIN links USING (id)"
             " WHERE pages.id > ? AND pages.id <= ? AND state IN (SELECT value FROM json_each(?))"
-            f" ORDER BY pages.id LIMIT {WINDOW_ROWS}",
-            first_id,
-            last_id,
-            wanted,
-        ):
+            f" ORDER BY pages.id LIMIT {WINDOW_ROWS}"
+        )
+        while rows := self._window(sql, first_id, last_id, wanted):
             yield [PageOutcome._make(row) for row in rows]
             first_id = rows[-1][0]
 

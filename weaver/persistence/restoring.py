@@ -7,8 +7,9 @@ import sqlite3
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from weaver.base.record import Adjacency
-from weaver.persistence.packing import unpack_adjacency
+from weaver.base.page import EdgeKind, PageState
+from weaver.base.record import Adjacency, PageRow
+from weaver.persistence.packing import first_of_kind, unpack_adjacency
 
 # A packed row is its targets, 4 bytes each, and a header of about 10 bytes.
 _ABOUT_EDGES = "(length(packed) - 10) / 4"
@@ -94,6 +95,18 @@ def newest_links(connection: sqlite3.Connection, max_edges: int) -> Iterator[tup
         last_id = rows[-1][0]
         for page_id, packed in rows:
             yield page_id, unpack_adjacency(packed)
+
+
+def newest_troubles(connection: sqlite3.Connection, limit: int) -> Iterator[tuple[PageRow, int]]:
+    """The newest `limit` pages that failed or redirect, by id, the oldest first, each with where a redirect leads."""
+    rows = connection.execute(
+        "SELECT * FROM (SELECT id, state, http_status, reason, fetched_at FROM pages"
+        " WHERE state IN ('failed', 'redirect') ORDER BY id DESC LIMIT ?) LEFT JOIN links USING (id) ORDER BY id",
+        (limit,),
+    )
+    for page_id, state, http_status, reason, fetched_at, packed in rows:
+        moved_to = first_of_kind(packed, EdgeKind.REDIRECT) if packed else 0
+        yield PageRow(page_id, PageState(state), fetched_at, http_status, reason=reason), moved_to
 
 
 def _page_before_newest(connection: sqlite3.Connection, max_edges: int) -> int:

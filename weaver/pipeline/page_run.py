@@ -26,7 +26,7 @@ from weaver.base.url import origin_of, template_of
 from weaver.dedupe import ContentIndex, DuplicateLinks
 from weaver.fetch import Fetcher
 from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, Discovery, Finding, Frontier, HostIds, Lease
-from weaver.graph import GraphStore
+from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory.admission import Admission
 from weaver.memory.uncommitted import Uncommitted
 from weaver.parse import parse_page, peak_bytes
@@ -77,17 +77,19 @@ class Stages:
     contents: ContentIndex
     duplicate_links: DuplicateLinks
     graph: GraphStore
+    edge_health: EdgeHealth
     journal: Journal
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a visit came to: the row, its edges, and what only the result hands on."""
+    """What a visit came to: the row, its edges, where a redirect led, and what only the result hands on."""
 
     row: PageRow
     edges: dict[EdgeKind, Iterable[int]]
     body: bytes = b""
     text: str = ""
+    moved_to: int = 0
 
 
 class PageRun:
@@ -207,6 +209,7 @@ class PageRun:
         adjacency = _adjacency(outcome.edges)
         if adjacency is not None:
             stages.graph.add_page(task.url_id, adjacency.targets, adjacency.kinds)
+        stages.edge_health.note(row, task.attempts + 1, outcome.moved_to)
         found = stages.discovery.take()
         self._pages.add(task.url_id, task.url)
         stages.journal.append(
@@ -277,7 +280,7 @@ class PageRun:
         row = PageRow(
             task.url_id, PageState.REDIRECT, self._clock.wall(), response.status, response.content_type, reason=refusal
         )
-        return _Outcome(row, {EdgeKind.REDIRECT: targets})
+        return _Outcome(row, {EdgeKind.REDIRECT: targets}, moved_to=next(iter(targets)))
 
     def _page(self, task: Task, response: Response) -> _Outcome:
         parsed = parse_page(response, self._settings.parse)

@@ -19,7 +19,7 @@ from weaver.frontier import (
     HostIds,
     Refused,
 )
-from weaver.graph import GraphStore
+from weaver.graph import EdgeHealth, GraphStore
 from weaver.persistence import (
     Archive,
     Connection,
@@ -28,6 +28,7 @@ from weaver.persistence import (
     duplicate_urls,
     host_page_counts,
     newest_links,
+    newest_troubles,
     refused_ids,
     url_depths,
 )
@@ -89,3 +90,9 @@ def restore_graph(connection: Connection, archive: Archive, graph: GraphStore) -
     for page_id, adjacency in newest_links(connection, graph.edge_capacity):
         graph.add_page(page_id, adjacency.targets, adjacency.kinds)
     graph.restore_totals(edges=sum(archive.edge_counts().values()), nodes=archive.max_ids().url_id)
+
+
+def restore_edge_health(connection: Connection, edge_health: EdgeHealth) -> None:
+    """The newest pages that failed or moved, as many as are kept, the oldest of them first."""
+    for page, moved_to in newest_troubles(connection, edge_health.capacity):
+        edge_health.note(page, moved_to=moved_to)

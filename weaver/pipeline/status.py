@@ -61,6 +61,7 @@ class StatusReport:
             "hosts": self._stages.hosts.last_id,
             "bytes": {"bodies": self._counters.body_bytes, "wire": self._counters.wire_bytes},
             "graph": self._graph(),
+            "edge_health": self._edge_health(),
             "dedupe": self._dedupe(),
             "memory": self._memory.document(),
             "cpu_s": round(self._earlier.cpu_s + self.cpu_s, 3),
@@ -105,6 +106,17 @@ class StatusReport:
             "resident_nodes": graph.resident_nodes,
             "resident_edges": graph.resident_edges,
             "resident_bytes": graph.resident_bytes,
+        }
+
+    def _edge_health(self) -> dict[str, object]:
+        health = self._stages.edge_health
+        return {
+            "policy": health.policy,
+            "current": len(health),
+            "capacity": health.capacity,
+            "failing": health.failing,
+            "moved": health.moved,
+            "evicted": health.statistics().evicted,
         }
 
     def _dedupe(self) -> dict[str, object]:
