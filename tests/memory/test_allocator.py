@@ -13,7 +13,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from weaver.memory.allocator import AllocatorInfo, detect, mimalloc_version, system_allocator, trim
+from weaver.memory.allocator import (
+    AllocatorInfo,
+    detect,
+    keep_large_blocks_apart,
+    mimalloc_version,
+    system_allocator,
+    trim,
+)
 
 # 60 000 blocks of 3 kB, of which every hundredth stays: what is freed lies behind what is kept.
 _CHILD = """
@@ -28,6 +35,25 @@ del blocks
 before = meter.rss()
 did_trim = trim()
 print(json.dumps([detect().name, detect().version, did_trim, before - meter.rss()]))
+"""
+
+
+# A large block is freed, which moves glibc's threshold; the next one has a small block above it when it goes.
+_LARGE_BLOCKS = """
+import sys
+from weaver.memory.allocator import keep_large_blocks_apart
+from weaver.memory.meter import Meter
+
+meter = Meter()
+if sys.argv[1] == "apart":
+    assert keep_large_blocks_apart()
+first = b"x" * (24 << 20)
+del first
+before = meter.rss()
+second = b"x" * (20 << 20)
+above = [b"x" * 100_000 for _ in range(20)]
+del second
+print(meter.rss() - before)
 """
 
 
@@ -112,3 +138,15 @@ def test_a_preloaded_mimalloc_is_named_and_left_alone() -> None:
     name, version, did_trim, _ = run_child(library("mimalloc"))
     assert (name, did_trim) == ("mimalloc", False)
     assert version[0] in "123"
+
+
+def test_a_large_block_that_is_freed_goes_back_at_once() -> None:
+    """What was allocated after a large block does not keep it resident, as it would by glibc's own habit."""
+    if detect().name != "glibc":
+        assert not keep_large_blocks_apart()
+        pytest.skip("needs glibc")
+    held = [
+        int(subprocess.run([sys.executable, "-c", _LARGE_BLOCKS, how], capture_output=True, check=True).stdout)
+        for how in ("apart", "as it is")
+    ]
+    assert held[0] < 8 << 20 < held[1]

@@ -15,7 +15,7 @@ from weaver.base.url import Canonicalizer, origin_of, redacted
 from weaver.dedupe import ContentIndex, DuplicateLinks
 from weaver.fetch import Transport, affordable_concurrency, build_fetcher
 from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
-from weaver.graph import GraphStore
+from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory import allocator
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Budget
@@ -55,6 +55,7 @@ from weaver.pipeline.restore import (
     restore_depths,
     restore_discovery,
     restore_duplicates,
+    restore_edge_health,
     restore_graph,
     restore_host_caps,
 )
@@ -211,8 +212,8 @@ class _Assembly:
     def _shrinkable(self) -> tuple[Shrinkable, ...]:
         stages = self._stages
         return (
-            stages.graph, stages.frontier, self._hrefs, self._seen, stages.contents, stages.hosts, stages.gate,
-            self._events,
+            stages.graph, stages.edge_health, stages.frontier, self._hrefs, self._seen, stages.contents, stages.hosts,
+            stages.gate, self._events,
         )  # fmt: skip
 
     def _store_statistics(self) -> Iterator[StoreStatistics]:
@@ -223,6 +224,7 @@ class _Assembly:
         yield gate.hosts
         yield gate.robots
         yield stages.graph.statistics()
+        yield stages.edge_health.statistics()
         yield stages.contents.statistics()
         yield stages.fetcher.statistics().transport.dns
 
@@ -283,6 +285,7 @@ class _Assembly:
                 settings.crawl.duplicates, settings.crawl.duplicates_per_template, account("content")
             ),
             graph=graph,
+            edge_health=EdgeHealth(settings.graph, account("edge_health")),
             journal=self._journal,
         )
 
@@ -295,6 +298,7 @@ class _Assembly:
         restore_duplicates(self._connection, self._stages.duplicate_links)
         restore_host_caps(self._connection, self._stages.hosts, settings.scope.max_pages_per_host)
         restore_graph(self._connection, self._archive, self._stages.graph)
+        restore_edge_health(self._connection, self._stages.edge_health)
 
     async def begin(self) -> None:
         """Start the writer, enter the run, and queue the seeds; those that are known already change nothing."""
@@ -318,6 +322,7 @@ class _Assembly:
                 stages.discovery.reconsider(*row)
             self._queue_found()
         await self._run_log.begin()
+        allocator.keep_large_blocks_apart()
         self._collector.start()
 
     def _queue_found(self) -> None:
