@@ -35,10 +35,11 @@ check: $(development) ## lint, format, types, import contracts, docstrings of te
 	@$(bin)/codespell weaver tests benchmarks scripts docs configs changes README.md
 	@echo "check: all well"
 
-bench: $(development) ## CPU per page beside a bare loop (and Scrapy where installed); bytes per entry; accounting's share
+bench: $(development) ## CPU per page beside a bare loop (and Scrapy where installed); bytes per entry; accounting's share; beside dicts of sets
 	@$(bin)/python -m benchmarks.crawl $(ARGS)
 	@$(bin)/python -m benchmarks.memory
 	@$(bin)/python -m benchmarks.accounting
+	@$(bin)/python -m benchmarks.reference_store
 
 soak: $(development) ## memory, stalls and speed over a long crawl; ARGS='--pages 1000000 --memory 256MiB'
 	@$(bin)/python -m benchmarks.soak $(ARGS)

@@ -3,7 +3,8 @@
 `python -m benchmarks.soak --pages 100000 --memory 256MiB` prints a text chart and leaves an SVG in benchmarks/results/;
 `--json` prints the figures instead. The web is finite and crawled to its end, so the pages are the same at each budget
 (`pages_digest`); `--endless` makes it ten times as large and stops after so many pages: the queue grows all the while.
-`own_` pauses and stalls leave out what the thread waited for a core.
+`own_` pauses and stalls leave out what the thread waited for a core. `--collector default` leaves Python's garbage
+collector alone: what tuning it gains in full collections, page times and CPU.
 With `--directory` the crawl is kept, and `--resume` measures how long it takes to go on from it.
 """
 
@@ -19,12 +20,13 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
 from benchmarks.soak_chart import MIB, chart, svg
+from benchmarks.soak_targets import PageTimes, targets
 from benchmarks.soak_watch import SAMPLES, Figures, Pauses, Sample, Watch, database_bytes, rss, written_bytes
 from benchmarks.soak_web import HOSTS, LEAF, SoakWeb
 from weaver.base.settings import CrawlSettings, MemorySettings, PolitenessSettings, ScopeSettings, Settings
@@ -41,13 +43,19 @@ ENDLESS_TIMES = 10
 WARM_UP = 0.2
 
 
-def settings_for(web: SoakWeb, memory: str, max_pages: int | None, max_seconds: float | None) -> Settings:
+def settings_for(
+    web: SoakWeb,
+    memory: str,
+    max_pages: int | None,
+    max_seconds: float | None,
+    collector: Literal["tuned", "default"] = "tuned",
+) -> Settings:
     """No delay, 8 requests a host, any host; leaf URLs are known and never fetched."""
     return Settings(
         crawl=CrawlSettings(seeds=(web.address(0),), max_pages=max_pages, max_duration=max_seconds),
         scope=ScopeSettings(mode="any", exclude=(LEAF,)),
         politeness=PolitenessSettings(delay=0.0, per_host=8),
-        memory=MemorySettings(budget=parse_size(memory)),
+        memory=MemorySettings(budget=parse_size(memory), collector=collector),
     )
 
 
@@ -56,7 +64,7 @@ async def soak(web: SoakWeb, settings: Settings, pages: int, directory: Path) ->
     gc.collect()
     baseline, written_before = rss(), written_bytes()
     async with open_crawl(settings, directory, transport=web) as crawl:
-        watch = Watch(crawl, web, pages)
+        watch, page_times = Watch(crawl, web, pages), PageTimes(crawl)
         with Pauses() as pauses:
             async with watch.ticking():
                 reason = await crawl.run_to_end()
@@ -66,6 +74,8 @@ async def soak(web: SoakWeb, settings: Settings, pages: int, directory: Path) ->
     samples = watch.samples
     return {
         "exit_reason": reason.value,
+        "memory_errors": watch.memory_errors,
+        **targets(warm(samples[:-1]), page_times.spread, status["memory"]["collector"]["collections"], status["cpu_s"]),
         **slope_and_peak(samples, baseline),
         "throughput_first_tenth": pace(samples[: SAMPLES // 10 + 1]),
         "throughput_last_tenth": pace(samples[-SAMPLES // 10 - 2 : -1]),
@@ -109,7 +119,7 @@ def slope_and_peak(samples: list[Sample], baseline: int) -> Figures:
     Beside the slope its standard error: a short run has few samples, and RSS moves in steps.
     """
     running = samples[:-1]
-    late = [sample for sample in running if sample.pages > WARM_UP * running[-1].pages]
+    late = warm(running)
     slope, error = slope_of(late)
     slope_of_half, _ = slope_of(running[len(running) // 2 :])
     untracked = [s.rss - baseline - sum(s.accounts.values()) for s in running or samples]
@@ -124,6 +134,11 @@ def slope_and_peak(samples: list[Sample], baseline: int) -> Figures:
         "untracked_mib": mib(untracked[-1]),
         "untracked_from_to_mib": [mib(min(untracked)), mib(max(untracked))],
     }
+
+
+def warm(samples: list[Sample]) -> list[Sample]:
+    """Those after the first fifth of the pages."""
+    return [sample for sample in samples if sample.pages > WARM_UP * samples[-1].pages]
 
 
 def slope_of(samples: list[Sample]) -> tuple[float, float]:
@@ -189,6 +204,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pages", type=int, default=100_000)
     parser.add_argument("--memory", default="256MiB")
+    parser.add_argument("--collector", choices=("tuned", "default"), default="tuned")
     parser.add_argument("--hosts", type=int, default=HOSTS)
     parser.add_argument("--max-seconds", type=float, help="end the crawl then, wherever it is")
     parser.add_argument("--endless", action="store_true", help="stop at --pages of a web of ten times as many")
@@ -217,7 +233,7 @@ def run(arguments: argparse.Namespace) -> Figures:
     is_endless, pages = arguments.endless, arguments.pages
     web = SoakWeb(pages * ENDLESS_TIMES if is_endless else pages, arguments.hosts, 0 if is_endless else LEAVES)
     max_pages = pages if is_endless and not arguments.resume else None
-    settings = settings_for(web, arguments.memory, max_pages, arguments.max_seconds)
+    settings = settings_for(web, arguments.memory, max_pages, arguments.max_seconds, arguments.collector)
     with contextlib.ExitStack() as stack:
         directory = arguments.directory or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="soak-")))
         runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory(settings)))

@@ -111,11 +111,13 @@ class Watch:
         self.own_stalls = Spread()
         self.samples: list[Sample] = []
         self.rungs: Counter[str] = Counter()
-        crawl.events.listen(self._note_rung)
+        self.memory_errors = 0
+        crawl.events.listen(self._note)
 
-    def _note_rung(self, event: Event) -> None:
+    def _note(self, event: Event) -> None:
         if event.kind == "memory_rung":
             self.rungs[str(event.facts.get("to"))] += 1
+        self.memory_errors += "MemoryError" in str(event.facts.get("error", ""))
 
     @contextlib.asynccontextmanager
     async def ticking(self) -> AsyncIterator[None]:

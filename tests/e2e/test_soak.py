@@ -118,6 +118,12 @@ def test_a_full_crawl_answers_in_time(gated: dict[str, Any]) -> None:
     assert gated["own_stalls_ms"]["p99.9"] <= STALL_P999_MS
 
 
+def test_a_full_crawl_meets_the_collector_s_targets(gated: dict[str, Any]) -> None:
+    """No allocation fails, and what start-up made is scanned again less than five times an hour."""
+    assert gated["memory_errors"] == 0
+    assert gated["full_collections_an_hour"] < 5
+
+
 def test_a_full_crawl_has_flat_descriptors_and_tasks(gated: dict[str, Any]) -> None:
     """After ten times the pages there are as many descriptors and tasks as before."""
     running = gated["samples"][:-1]

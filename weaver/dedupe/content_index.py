@@ -41,6 +41,7 @@ class ContentIndex:
         self._settings = settings
         self._map: BoundedLRU[bytes, int] = BoundedLRU(
             "content", settings.max_digests, account=account, entry_bytes=DIGEST_ENTRY_BYTES,
+            prune_to=settings.prune_to,
             ghost=GhostFilter.within(account) if settings.disk == "drop" else None,
         )  # fmt: skip
         self._cold = cold

@@ -16,7 +16,6 @@ from weaver.politeness.robots_answer import RobotsStatus
 
 # A state with its origin, its floats and the table's entry: 386-411 B by tracemalloc, as the table's load goes.
 STATE_BYTES = 410
-PRUNE_TO = 0.9
 _NEVER = float("-inf")
 _STATUSES = {str(status): status for status in RobotsStatus}
 
@@ -81,7 +80,7 @@ class HostTable:
             self.capacity,
             account=account,
             entry_bytes=STATE_BYTES,
-            prune_to=PRUNE_TO,
+            prune_to=settings.prune_to,
             is_protected=self._is_protected,
             on_evict=self._save_deadline,
             ghost=GhostFilter.within(account),
@@ -188,7 +187,7 @@ class HostTable:
     def _relieve(self) -> None:
         """Let hosts with a deadline go too; where even that is not enough, try again an eighth later."""
         self._may_evict_deadlines = True
-        self._states.evict(len(self._states) - int(self.capacity * PRUNE_TO))
+        self._states.evict(len(self._states) - int(self.capacity * self._settings.prune_to))
         self._may_evict_deadlines = False
         overflow = self.capacity // 8 if len(self._states) > self.capacity else 0
         self._relief_at = max(self.capacity, len(self._states) + overflow) + 1
