@@ -75,3 +75,12 @@ def test_ids_survive_a_table_that_shrinks_and_grows() -> None:
         _crawl(seen, disk, keys)
         assert seen.last_id == 3_500
         assert seen.lookup(keys[::7]) == [disk.ids[key] for key in keys[::7]]
+
+
+def test_what_only_an_earlier_run_knew_is_not_reseen() -> None:
+    """A key that this run finds on disk for the first time was looked up, but never let go by RAM."""
+    disk, keys = FakeDisk(), _keys(50)
+    disk.ids = {key: number for number, key in enumerate(keys, 1)}
+    seen = Seen(KeyTable("seen", 10**6, Account("seen", 1 << 20)), disk, last_id=50, is_complete=False)
+    assert seen.lookup(keys) == list(range(1, 51))
+    assert (seen.cold_hits, seen.reseen) == (50, 0)

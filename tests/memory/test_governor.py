@@ -310,6 +310,19 @@ def test_trims_that_help_come_every_half_minute() -> None:
     assert trimming.is_due(BUDGET, BUDGET, INTERVAL_S)
 
 
+def test_under_pressure_trims_that_help_come_every_other_second() -> None:
+    """A crawl that is slowed or paused for freed memory does not wait half a minute for the allocator; one whose trims
+    give little asks ever less often, as without pressure."""
+    trimming = Trimming()
+    trimming.trimmed(WORTHWHILE_BYTES, 0.0)
+    assert not trimming.is_due(9 * MIB, BUDGET, 1.9, is_pressed=True)
+    assert trimming.is_due(9 * MIB, BUDGET, 2.0, is_pressed=True)
+    for _ in range(20):
+        trimming.trimmed(0, 0.0)
+    assert not trimming.is_due(9 * MIB, BUDGET, 39.0, is_pressed=True)
+    assert trimming.is_due(9 * MIB, BUDGET, 40.0, is_pressed=True)
+
+
 def test_trims_that_do_not_help_become_rare() -> None:
     """Each trim that gave back little doubles the wait, up to ten minutes; one that helps restores it."""
     trimming, intervals = Trimming(), []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from mmap import PAGESIZE
@@ -18,7 +19,7 @@ from weaver.base.clock import ManualClock
 from weaver.base.events import Event
 from weaver.fetch import ScriptedTransport
 from weaver.memory.meter import Meter
-from weaver.pipeline import Crawl, ExitReason, open_crawl
+from weaver.pipeline import Crawl, ExitReason, PageResult, open_crawl
 
 LIMIT = 1024 * MIB
 PAGES = 80
@@ -206,3 +207,22 @@ async def test_a_pressed_crawl_has_fewer_requests_under_way(tmp_path: Path, used
     async with open_crawl(settings_for(), tmp_path / "c", transport=web, meter=Meter(root.path)) as crawl:
         assert await crawl.run_to_end() is ExitReason.FINISHED
     assert web.peak == peak
+
+
+def _page_results() -> list[PageResult]:
+    """Those of the whole process that are alive."""
+    gc.collect()
+    return [found for found in gc.get_objects() if type(found) is PageResult]
+
+
+async def test_a_worker_that_waits_holds_no_page(tmp_path: Path) -> None:
+    """A page that is done takes no memory, though its worker waits for the next: idle workers keep no body or text."""
+    others, held = _page_results(), HeldTransport(_pages())
+    held.gate.set()
+    held.on_request = lambda number: held.gate.clear() if number == PAGES // 2 else None
+    async with open_crawl(settings_for(), tmp_path / "c", transport=held) as crawl:
+        running = asyncio.create_task(crawl.run_to_end())
+        await until(lambda: not held.gate.is_set())
+        assert len(_page_results()) == len(others)
+        held.gate.set()
+        await running

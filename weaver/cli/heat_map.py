@@ -28,6 +28,8 @@ LABEL_COLUMNS = 10
 FEWEST_CELLS = 24
 # An account that is full holds its limit to within a slab; only beyond this is it over.
 OVER_SHARE = 1.02
+# More would run into the limit beside it.
+MOST_TOLD_SHARE = 9.99
 
 
 class _Figures(NamedTuple):
@@ -96,7 +98,8 @@ def _step(share: float, steps: int) -> int:
 
 
 def _figures(row: HeatRow, figures: _Figures) -> str:
-    percent = f"{row.used / row.limit:.0%}" if row.limit else "-"
+    share = row.used / row.limit if row.limit else None
+    percent = "-" if share is None else f"{share:.0%}" if share < MOST_TOLD_SHARE else f">{MOST_TOLD_SHARE:.0%}"
     if figures is _ALL:
         sizes = (format_size(row.used), format_size(row.limit))
         return f"{sizes[0]:>10}{sizes[1]:>10}{percent:>5}{format_size(row.high_water):>11}"

@@ -101,7 +101,8 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, is_wanted: bo
     table=COMMANDS,
     name="weaver",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Exit codes: 0 finished, 1 failed, 2 wrong use, 3 stopped at a limit, 130 interrupted (resumable).",
+    epilog="Exit codes: 0 finished, 1 failed, 2 wrong use, 3 stopped at a limit, 4 paused too long for want of memory, "
+    "130 interrupted; 3, 4 and 130 can be resumed.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."

@@ -31,7 +31,7 @@ def reseen_line(stores: Memory, told: Collection[str] = ()) -> Iterator[str]:
     texts = [
         f"{name} {store['reseen']:,} of {store.get('evicted', 0):,}"
         for name, store in stores.items()
-        if store.get("reseen") and name not in told
+        if store.get("reseen") and store.get("evicted") and name not in told
     ]
     if texts:
         yield f"met again after they were evicted: {', '.join(texts)}"

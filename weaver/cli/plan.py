@@ -16,6 +16,7 @@ from weaver.analysis.capacity import plan as plan_for_budget
 from weaver.base.settings import Settings
 from weaver.base.sources import load_settings, parse_assignment
 from weaver.base.units import format_count, format_size, parse_count
+from weaver.memory.governor import LEAST_JUDGED_BYTES
 from weaver.memory.meter import capped_budget, group_limit_bytes
 
 NAME_COLUMNS = 10
@@ -90,6 +91,8 @@ def plan_lines(document: Document) -> Iterator[str]:
         f"RSS     at most {format_size(document['rss_expected_bytes'])}: a baseline of "
         f"{format_size(BASELINE_RSS_BYTES)}, the budget and 10 % of it"
     )
+    if document["budget_bytes"] < LEAST_JUDGED_BYTES:
+        yield f"        and, below {format_size(LEAST_JUDGED_BYTES)}, 8 to 40 MiB of working memory whatever it is"
     yield f"disk    {_disk(document['disk'])}"
     yield from _costs(document)
 

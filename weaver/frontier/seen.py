@@ -28,7 +28,8 @@ class Seen:
 
     A key is put into the table only after its row was committed, so whatever the table evicts is found on disk;
     the disk is asked only when something was evicted, or was there before this run. Batch calls cost one look-up
-    a tier.
+    a tier. `reseen` counts keys that were asked for again when RAM had let them go: exact, but for keys of an earlier
+    run that were never in RAM in this one and share a bucket with one that was evicted.
     """
 
     def __init__(self, table: KeyTable, cold: ColdKeys, *, last_id: int = 0, is_complete: bool = True) -> None:
@@ -39,17 +40,13 @@ class Seen:
         self.last_id = last_id
         self.cold_lookups = 0
         self.cold_hits = 0
+        self.reseen = 0
 
     def __len__(self) -> int:
         return self.last_id
 
     def __repr__(self) -> str:
         return f"Seen(known={self.last_id}, in_ram={len(self._table)}, uncommitted={len(self._uncommitted)})"
-
-    @property
-    def reseen(self) -> int:
-        """Keys that were asked for again when only the disk knew them any more; exact."""
-        return self.cold_hits
 
     def statistics(self) -> StoreStatistics:
         """The table's figures, with `reseen`."""
@@ -90,10 +87,9 @@ class Seen:
             return
         for position in missing:
             ids[position] = found.get(keys[position], 0)
-        self._table.put_many(
-            np.fromiter(found.keys(), dtype=np.uint64, count=len(found)),
-            np.fromiter(found.values(), dtype=np.uint32, count=len(found)),
-        )
+        found_keys = np.fromiter(found.keys(), dtype=np.uint64, count=len(found))
+        self.reseen += int(np.count_nonzero(self._table.may_have_evicted(found_keys)))
+        self._table.put_many(found_keys, np.fromiter(found.values(), dtype=np.uint32, count=len(found)))
 
     def add(self, key: int) -> int:
         """The next id, for a key that `lookup` did not know."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
 from weaver.memory.budget import Account
 
@@ -16,21 +16,35 @@ LEAST_CACHE_BYTES = 256 << 10
 CONNECTIONS_BYTES = 210 << 10
 
 
-@dataclass(frozen=True, slots=True)
 class PageCaches:
-    """The page caches of a crawl's two connections, in bytes."""
+    """The page caches of a crawl's two connections: as large as the account's limit allows, in bytes.
 
-    writer_bytes: int
-    reader_bytes: int
+    Never less than 256 KiB each, so a very small budget is overdrawn by them. Charged is what they may hold by now: no
+    more than the database has, its log included. `submitted` and `committed` make it a store that hears of commits.
+    """
 
-    @classmethod
-    def within(cls, account: Account) -> PageCaches:
-        """The caches that the account's limit allows, charged to it as if they were full: they soon are.
-
-        Never less than 256 KiB each, so a very small budget is overdrawn by them.
-        """
+    def __init__(self, account: Account, database: Path) -> None:
         both = account.limit // CACHE_SHARE - CONNECTIONS_BYTES
-        writer = max(LEAST_CACHE_BYTES, int(both * WRITER_SHARE))
-        caches = cls(writer, max(LEAST_CACHE_BYTES, both - writer))
-        account.hold(caches.writer_bytes + caches.reader_bytes + CONNECTIONS_BYTES)
-        return caches
+        self.writer_bytes = max(LEAST_CACHE_BYTES, int(both * WRITER_SHARE))
+        self.reader_bytes = max(LEAST_CACHE_BYTES, both - self.writer_bytes)
+        self._account = account
+        self._files = (database, database.with_name(f"{database.name}-wal"))
+        self._held_bytes = 0
+        account.hold(CONNECTIONS_BYTES)
+        self.committed(0)
+
+    def __repr__(self) -> str:
+        return f"PageCaches(writer={self.writer_bytes}, reader={self.reader_bytes}, held={self._held_bytes})"
+
+    def submitted(self, number: int) -> None:
+        """A record is on its way: nothing is cached for it yet."""
+
+    def committed(self, _number: int) -> None:
+        """The database has grown: charge what the caches may hold of it now. Nothing is asked once they are full."""
+        if self._held_bytes == self.writer_bytes + self.reader_bytes:
+            return
+        database_bytes = sum(file.stat().st_size for file in self._files if file.exists())
+        held_bytes = min(self.writer_bytes, database_bytes) + min(self.reader_bytes, database_bytes)
+        if held_bytes > self._held_bytes:
+            self._account.hold(held_bytes - self._held_bytes)
+            self._held_bytes = held_bytes

@@ -143,7 +143,7 @@ class _Assembly:
         self._baseline_bytes = baseline_bytes
         self._budget = self._capped_budget(settings.memory.budget)
         self._events.keep_within(self._budget.account("events"))
-        self._caches = PageCaches.within(self._budget.account("database"))
+        self._caches = PageCaches(self._budget.account("database"), directory.database_path)
         self._connection = directory.connect_readonly(self._caches.reader_bytes)
         self._archive = Archive(self._connection)
         counts, last_ids = self._archive.counts(), self._archive.max_ids()
@@ -310,7 +310,7 @@ class _Assembly:
             self._journal.on_failure,
         )
         self._writer.start()
-        stores = (stages.discovery, stages.contents, self._page_run)
+        stores = (stages.discovery, stages.contents, self._page_run, self._caches)
         self._journal.connect(self._writer, stages.frontier, stores, self._engine.changed, self._engine.fail)
         for seed in self._seeds:
             stages.discovery.resolve(seed, [seed], Finding(source_id=0, depth=0))

@@ -120,12 +120,16 @@ class Engine:
     async def _work(self, hand_out: Callable[[PageResult], Awaitable[None]] | None) -> None:
         try:
             while (lease := await self._next_lease()) is not None:
-                result = await self._run(lease)
-                self._changed.set()
-                if result is not None and hand_out is not None:
-                    await hand_out(result)
+                await self._carry(lease, hand_out)
         except WeaverError as error:
             self.fail(error)
+
+    async def _carry(self, lease: Lease, hand_out: Callable[[PageResult], Awaitable[None]] | None) -> None:
+        """Run a lease and hand its page out. Nothing of the page stays with a worker that waits for its next lease."""
+        result = await self._run(lease)
+        self._changed.set()
+        if result is not None and hand_out is not None:
+            await hand_out(result)
 
     async def _run(self, lease: Lease) -> PageResult | None:
         is_page = lease.task.kind is TaskKind.PAGE

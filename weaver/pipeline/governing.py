@@ -126,6 +126,7 @@ class Governing:
             self._engine.fail(error)
         except Exception as error:  # noqa: BLE001 - the task's root: its fault must not hold the crawl at a ceiling
             self._relief.apply(Rung.CALM)
+            self.verdict = None
             self._events.emit("governor_failed", error=repr(error), trace=traceback.format_exc())
 
     async def _rest(self, delay_s: float) -> None:
@@ -138,16 +139,13 @@ class Governing:
                 return
 
     async def _relieve(self, rung: Rung, now_s: float) -> None:
-        if rung >= Rung.EVICT:
-            if now_s >= self._relief_due_at:
-                self._relief_due_at = now_s + RELIEF_INTERVAL_S
-                if rung >= Rung.RELEASE:
-                    self._collector.full()
-                await self._relief.relieve(rung, now_s)
-            return
         untracked = untracked_bytes(self.reading.rss, self._baseline_bytes, self._budget)
-        is_pressed = rung > Rung.CALM
-        if self._relief.trimming.is_due(untracked, self._budget.limit, now_s, is_pressed=is_pressed):
+        if rung >= Rung.EVICT and now_s >= self._relief_due_at:
+            self._relief_due_at = now_s + RELIEF_INTERVAL_S
+            if rung >= Rung.RELEASE:
+                self._collector.full()
+            await self._relief.relieve(rung, now_s)
+        elif self._relief.trimming.is_due(untracked, self._budget.limit, now_s, is_pressed=rung > Rung.CALM):
             await self._relief.trim(now_s)
 
     def _mind_the_pause(self, rung: Rung, now_s: float) -> None:
