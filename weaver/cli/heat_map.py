@@ -24,7 +24,7 @@ COLOURS = (
 )  # fmt: skip
 OVER_COLOUR = "#e5484d"
 RUNG_STYLES = {"slow": "yellow", "shrink": "yellow", "evict": "bold yellow", "release": "bold red", "pause": "bold red"}
-LABEL_COLUMNS = 10
+LABEL_COLUMNS = 12
 FEWEST_CELLS = 24
 # An account that is full holds its limit to within a slab; only beyond this is it over.
 OVER_SHARE = 1.02

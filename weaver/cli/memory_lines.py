@@ -18,12 +18,12 @@ def account_lines(accounts: Memory) -> Iterator[str]:
     used = {tag: account for tag, account in accounts.items() if account.get("high_water")}
     if not used:
         return
-    yield f"{'account':<10}{'used':>10}{'limit':>10}{'high water':>12}{'charged':>11}{'released':>11}{'evicted':>9}"
+    yield f"{'account':<12}{'used':>10}{'limit':>10}{'high water':>12}{'charged':>11}{'released':>11}{'evicted':>9}"
     for tag, account in used.items():
         sizes = [format_size(account.get(name, 0)) for name in ("used", "limit", "high_water", "charged", "released")]
         widths = (10, 10, 12, 11, 11)
         cells = "".join(f"{size:>{width}}" for size, width in zip(sizes, widths, strict=True))
-        yield f"{tag:<10}{cells}{format_count(account.get('evicted', 0)):>9}"
+        yield f"{tag:<12}{cells}{format_count(account.get('evicted', 0)):>9}"
 
 
 def reseen_line(stores: Memory, told: Collection[str] = ()) -> Iterator[str]:
@@ -96,9 +96,9 @@ def machinery_lines(memory: Memory) -> Iterator[str]:
         ("allocator", " ".join(str(word) for word in (memory.get("allocator") or {}).values())),
     ):
         if text:
-            yield f"{label:<10}{text}"
+            yield f"{label:<12}{text}"
     for name, pool in (memory.get("pools") or {}).items():
-        yield f"{'pool':<10}{name}: {_pool(pool)}"
+        yield f"{'pool':<12}{name}: {_pool(pool)}"
 
 
 def _governor(governor: Memory) -> str:

@@ -19,7 +19,7 @@ from weaver.base.units import format_count, format_size, parse_count
 from weaver.memory.governor import LEAST_JUDGED_BYTES
 from weaver.memory.meter import capped_budget, group_limit_bytes
 
-NAME_COLUMNS = 10
+NAME_COLUMNS = 12
 TABLE_COLUMNS = 80
 
 _PURPOSES = {

@@ -168,7 +168,7 @@ def _memory(status: Status, reason: str) -> list[str]:
     for index, (tag, account) in enumerate(accounts.items()):
         sizes = f"{format_size(account.get('used', 0))} of {format_size(account.get('limit', 0))}"
         evicted = eviction_text(memory, tag)
-        text = f"{tag:<10}{sizes}, at most {format_size(account['high_water'])}{f'; {evicted}' if evicted else ''}"
+        text = f"{tag:<12}{sizes}, at most {format_size(account['high_water'])}{f'; {evicted}' if evicted else ''}"
         lines.append(_line("" if index else "accounts", text))
     return lines
 
