@@ -128,7 +128,7 @@ def test_the_summary_tells_memory_by_account() -> None:
     assert "baseline 70.0 MiB), accounts 9.0 GiB of 1.0 GiB, untracked 20.0 MiB" in text
     assert "rung shrink: RSS at 1.03 of the budget, 8m 20s to the limit" in text
     assert "the budget is 1.0 GiB, not 2.0 GiB: the process's group may have 2.0 GiB" in text
-    assert "accounts    seen      1.0 GiB of 1.0 GiB, at most 1.0 GiB; 1.23M evicted, 12.3k re-seen" in text
+    assert "accounts    seen        1.0 GiB of 1.0 GiB, at most 1.0 GiB; 1.23M evicted, 12.3k re-seen" in text
     assert "met again after they were evicted: dns 8 of 9" in text
 
 
