@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from weaver.codec.block_codec import BLOCK_BYTES, DEFAULT_LEVEL, BlockCodec, sort_rows
 from weaver.graph.blocks import ROWS_BEFORE_DECODING, SealedBlocks
-from weaver.graph.codec import BLOCK_BYTES, DEFAULT_LEVEL, BlockCodec, sort_rows
 from weaver.memory import Account
 
 LEVELS = (3, 9, 12, 14, 16, 19)

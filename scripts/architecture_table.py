@@ -25,6 +25,7 @@ FLOORS = (
     "graph",
     "persistence",
     "memory",
+    "codec",
     "base",
 )
 

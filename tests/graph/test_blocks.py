@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from weaver.base.errors import BlockDamaged
+from weaver.codec.block_codec import BlockCodec
 from weaver.graph.blocks import BLOCK_OVERHEAD_BYTES, ROWS_BEFORE_DECODING, SealedBlocks
-from weaver.graph.codec import BlockCodec
 from weaver.memory import Account, Bounded
 
 Rows = dict[int, list[int]]

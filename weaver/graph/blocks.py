@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate, islice
 
-from weaver.graph.codec import BlockCodec
-from weaver.graph.container import BlockHeader, read_header, verify
-from weaver.graph.decoded_block import DecodedBlock, Row
+from weaver.codec import DecodedBlock, Row
+from weaver.codec.block_codec import BlockCodec
+from weaver.codec.container import BlockHeader, read_header, verify
 from weaver.memory.bounded import BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from weaver.graph.slab import Targets
+from weaver.codec import Targets
 from weaver.memory.budget import Account
 from weaver.memory.reserve import reserved_zeros
 

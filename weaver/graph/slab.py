@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from weaver.codec import Kinds, Targets
 from weaver.memory.reserve import reserved_zeros
-
-Targets = NDArray[np.uint32]
-Kinds = NDArray[np.uint8]
 
 EDGE_BYTES = 4 + 1
 ROW_BYTES = 4 + 4

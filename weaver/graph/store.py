@@ -10,9 +10,10 @@ import numpy as np
 
 from weaver.base.page import EdgeKind
 from weaver.base.settings import GraphSettings
+from weaver.codec import Kinds, Targets
 from weaver.graph.in_degrees import COUNTER_BYTES, InDegrees
 from weaver.graph.row_index import CHUNK_BYTES, RowIndex
-from weaver.graph.slab import EDGE_BYTES, EDGES_PER_ROW, ROW_BYTES, Kinds, Slab, Targets, slab_bytes
+from weaver.graph.slab import EDGE_BYTES, EDGES_PER_ROW, ROW_BYTES, Slab, slab_bytes
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
 

@@ -31,7 +31,7 @@ import zstandard
 from numpy.typing import NDArray
 
 from weaver.base.errors import BlockDamaged
-from weaver.graph.symbols import MOST_FURTHER_BYTES
+from weaver.codec.symbols import MOST_FURTHER_BYTES
 
 MAGIC = b"wB"
 FORMAT_VERSION = 1

@@ -6,14 +6,9 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
-from weaver.graph.container import BlockHeader
-from weaver.graph.slab import Kinds, Targets
-
-Nodes = NDArray[np.uint32]
-Offsets = NDArray[np.int64]
-Row = tuple[Targets, Kinds]
+from weaver.codec.columns import Kinds, Nodes, Offsets, Row, Targets
+from weaver.codec.container import BlockHeader
 
 
 class DecodedBlock:

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weaver.base.errors import BlockDamaged
-from weaver.graph import symbols
-from weaver.graph.codec import BLOCK_BYTES, BlockCodec, sort_rows, split_rows
-from weaver.graph.container import MOST_ENTRIES, read_header, verify
-from weaver.graph.decoded_block import DecodedBlock
+from weaver.codec import symbols
+from weaver.codec.block_codec import BLOCK_BYTES, BlockCodec, sort_rows, split_rows
+from weaver.codec.container import MOST_ENTRIES, read_header, verify
+from weaver.codec.decoded_block import DecodedBlock
 
 Rows = dict[int, list[tuple[int, int]]]
 HIGHEST = (1 << 32) - 1

@@ -22,8 +22,9 @@ import zstandard
 from numpy.typing import NDArray
 
 from weaver.base.errors import BlockDamaged
-from weaver.graph import symbols
-from weaver.graph.container import (
+from weaver.codec import symbols
+from weaver.codec.columns import Degrees, Kinds, Nodes, Row, Targets
+from weaver.codec.container import (
     MIXED_KINDS,
     MOST_ENTRIES,
     BlockHeader,
@@ -31,10 +32,7 @@ from weaver.graph.container import (
     Section,
     seal,
 )
-from weaver.graph.decoded_block import DecodedBlock, Nodes, Row
-from weaver.graph.slab import Kinds, Targets
-
-Degrees = NDArray[np.uint32]
+from weaver.codec.decoded_block import DecodedBlock
 
 _PLANES = {
     Section.NODES: Section.NODE_PLANES,
