@@ -13,10 +13,13 @@ import pytest
 from weaver.base.page import PageState
 from weaver.base.record import PageRow
 from weaver.base.settings import GraphSettings
-from weaver.graph import EdgeHealth, GraphStore
+from weaver.codec import BlockCodec
+from weaver.dedupe import NearIndex, SignatureEngine
+from weaver.graph import EdgeHealth, GraphStore, SealedBlocks
 from weaver.memory import Account, Bounded, BoundedLRU, KeyTable
 
 LIMIT = 32 << 10
+_ENGINE = SignatureEngine()
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,12 @@ class Subject:
     make: Callable[[Account], Any]
     put: Callable[[Any, int], object]
     name_of: Callable[[Any], int]
+
+
+def block_of(node: int) -> bytes:
+    """A block of one page with four links."""
+    one = np.ones(1, np.uint32)
+    return BlockCodec(level=1).encode(one * np.uint32(node), one * np.uint32(4), np.arange(4, dtype=np.uint32))
 
 
 SUBJECTS = {
@@ -52,6 +61,16 @@ SUBJECTS = {
         lambda graph, n: graph.add_page(n, np.arange(1, 10, dtype=np.uint32), bytes(9)),
         lambda node: node,
     ),
+    "sealed blocks": Subject(
+        lambda account: SealedBlocks(account, BlockCodec(level=1), most_blocks=60),
+        lambda blocks, n: blocks.put(n, block_of(n)),
+        lambda entry: entry[0],
+    ),
+    "sealed blocks by bytes": Subject(
+        lambda account: SealedBlocks(account, BlockCodec(level=1)),
+        lambda blocks, n: blocks.put(n, block_of(n)),
+        lambda entry: entry[0],
+    ),
     "edge health": Subject(
         lambda account: EdgeHealth(GraphSettings(max_edge_health=200), account),  # type: ignore[call-arg]
         lambda health, n: health.note(PageRow(n, PageState.FAILED, n, 404, reason="http_404")),
@@ -61,6 +80,14 @@ SUBJECTS = {
         lambda account: EdgeHealth(GraphSettings(edge_health="strict_lru"), account),  # type: ignore[call-arg]
         lambda health, n: health.note(PageRow(n, PageState.FETCHED, n, 200)),
         lambda link: link.url_id,
+    ),
+    "near index": Subject(
+        lambda account: NearIndex(account, max_documents=100),
+        lambda near, n: near.observe(n, _ENGINE.signature(f"page {n} " * 3)),
+        lambda doc_id: doc_id,
+    ),
+    "near index by bytes": Subject(
+        NearIndex, lambda near, n: near.observe(n, _ENGINE.signature(f"page {n} " * 3)), lambda doc_id: doc_id
     ),
 }
 PUTS = 1_500

@@ -50,7 +50,7 @@ async def _crawl(doubt: Doubt, directory: Path) -> Outcome:
         reason = await crawl.run_to_end()
         status: Any = crawl.status()
         assert status["pages"]["internal_errors"] == 0, crawl.events.newest()
-        crawl.graph.check()
+        crawl.graph.resident.check()
     left = Left(directory)
     assert left.integrity == "ok"
     pages = frozenset(page[:-2] for page in left.pages)

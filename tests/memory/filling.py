@@ -32,7 +32,8 @@ from weaver.base.settings import (
     UrlSettings,
 )
 from weaver.base.url import Canonicalizer
-from weaver.dedupe import ContentIndex
+from weaver.dedupe import ContentIndex, NearIndex
+from weaver.dedupe.sketch import SIGNATURE_WORDS, header
 from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
 from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory import Budget, KeyTable
@@ -139,6 +140,18 @@ def content(budget: Budget) -> object:
 
 def _observe(index: ContentIndex, page_id: int) -> Observation:
     return index.observe(page_id, b"body %d" % page_id, Parsed("", text=f"text {page_id} " * 40))
+
+
+def near(budget: Budget) -> object:
+    """Signatures of different pages, until some have left; in the account of digests."""
+    index, random = NearIndex(budget.account("content")), np.random.default_rng(1)
+    doc_id = 0
+    while not index.statistics().evicted:
+        doc_id += 1
+        signature = random.integers(0, 2**64, SIGNATURE_WORDS, dtype=np.uint64)
+        signature[0] = header(2_048, 500, 500)
+        index.observe(doc_id, signature)
+    return index
 
 
 def frontier(budget: Budget) -> object:
@@ -253,9 +266,9 @@ def _record(discovery: Discovery, page_id: int, seen_as: Observation) -> CommitR
 
 FILLERS: dict[str, Callable[[Budget], object]] = {
     filler.__name__: filler
-    for filler in (seen, depths, graph, edge_health, content, frontier, hrefs, hosts, robots, events, database)
+    for filler in (seen, depths, graph, edge_health, content, near, frontier, hrefs, hosts, robots, events, database)
 }
-TAGS = {"depths": "seen", "hrefs": "frontier"}
+TAGS = {"depths": "seen", "near": "content", "hrefs": "frontier"}
 
 
 def fill(name: str) -> dict[str, int]:
@@ -265,7 +278,7 @@ def fill(name: str) -> dict[str, int]:
     gc.collect()
     budget = Budget(BUDGET)
     account = budget.account(TAGS.get(name, name))
-    is_traced = name not in {"seen", "graph"} and "rss" not in sys.argv
+    is_traced = name not in {"seen", "graph", "near"} and "rss" not in sys.argv
     if is_traced:
         tracemalloc.start()
     resident, traced = rss_bytes(), tracemalloc.get_traced_memory()[0]

@@ -13,7 +13,7 @@ def test_the_default_shares_leave_a_tenth_to_nobody() -> None:
     """A tenth of the budget is in no account, for what none can see, so that `--memory` is what it says."""
     assert sum(DEFAULT_SHARES.values()) == pytest.approx(0.9)
     budget = Budget(100 << 20)
-    assert budget.account("seen").limit == 17 << 20
+    assert budget.account("seen").limit == 15 << 20
     assert budget.slack == pytest.approx(10 << 20, abs=len(DEFAULT_SHARES))
     budget.check()
 

@@ -39,7 +39,7 @@ def test_a_key_put_is_found_by_batch_and_alone() -> None:
     table = _table(1000)
     assert table.put_many(_keys(5, 2**64 - 1, 7), _ids(1, 2, 3)) == 0
     assert table.get_many(_keys(7, 6, 2**64 - 1, 5)).tolist() == [3, 0, 2, 1]
-    assert [table.get(key) for key in (5, 6, 2**64 - 1)] == [1, 0, 2]
+    assert table.get_list([5, 6, 2**64 - 1]) == [1, 0, 2]
     assert (table.statistics().hits, table.statistics().misses) == (5, 2)
     assert 5 in table
     assert 6 not in table
@@ -55,11 +55,11 @@ def test_key_zero_and_the_keys_that_mark_free_slots_are_keys_like_others(capacit
     table.put_many(_keys(0, 1), _ids(2, 3))
     assert table.evict(1) == [(64 * 31 * 17, 1)]
     assert table.get_many(_keys(0, 1)).tolist() == [2, 3]
-    assert (table.get(0), table.get(1)) == (2, 3)
+    assert table.get_list([0, 1]) == [2, 3]
     table.check()
     assert table.evict(2) == [(0, 2), (1, 3)]
     assert table.get_many(_keys(0, 1)).tolist() == [0, 0]
-    assert (table.get(0), table.get(1)) == (0, 0)
+    assert table.get_list([0, 1]) == [0, 0]
     table.check()
 
 
@@ -92,7 +92,7 @@ def test_a_key_moves_to_its_other_bucket_to_make_room() -> None:
     assert table.put_many(keys[: WAYS - 1], np.arange(2, WAYS + 1, dtype=np.uint32)) == 0
     assert table.put_many(keys[WAYS - 1 : WAYS], _ids(WAYS + 1)) == 0
     assert table.get_many(keys[:WAYS]).tolist() == list(range(2, WAYS + 2))
-    assert table.get(movable) == 1
+    assert table.get_list([movable]) == [1]
     table.check()
 
 

@@ -37,7 +37,7 @@ class KeyTableMachine(RuleBasedStateMachine):
         maybe = self.table.may_have_evicted(keys).tolist()
         lost = 0
         for key, found, is_confessed in zip(list(self.model), ids, maybe, strict=True):
-            assert found == self.table.get(key)
+            assert [found] == self.table.get_list([key])
             assert found in (0, self.model[key])
             assert found or is_confessed
             if not found:

@@ -28,12 +28,13 @@ from tests.support.waiting import until
 from weaver.base.clock import ManualClock
 from weaver.base.events import Events
 from weaver.base.page import PageState, Parsed, Response, Task
+from weaver.base.record import PageRow
 from weaver.base.settings import DedupeSettings, GraphSettings, PolitenessSettings, Settings
 from weaver.base.sources import settings_from
 from weaver.cli.running import interruptible
 from weaver.dedupe import ContentIndex
 from weaver.fetch import ScriptedTransport
-from weaver.graph import GraphStore
+from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory import Account, Budget
 from weaver.memory.buffers import Pool
 from weaver.memory.meter import Meter
@@ -240,11 +241,27 @@ def test_graph_retention_has_an_upper_limit(settings: GraphSettings) -> None:
     store = GraphStore(settings, account)
     for page in range(1, 2_001):
         store.add_page(page, np.arange(1, 51, dtype=np.uint32), bytes(50))
-    assert store.resident_edges <= (settings.max_edges or 64 << 10)
+    assert store.resident_edges <= (settings.max_edges or 100_000)
     assert len(store) <= (settings.max_nodes or 2_000)
     assert account.used <= account.limit
     assert store.edges == 100_000
     store.check()
+
+
+@pytest.mark.parametrize("policy", ["active_set", "strict_lru"])
+def test_the_edge_health_registry_is_bounded(policy: Any) -> None:
+    """Either policy ends at its cap; each link's status, failures in a row and time of the last look are kept."""
+    settings = GraphSettings(edge_health=policy, max_edge_health=100)
+    health = EdgeHealth(settings, Account("edge_health", 1 << 20))
+    for round_s in (1, 2):
+        for url_id in range(1, 301):
+            health.note(PageRow(url_id, PageState.FAILED, float(round_s), 404, reason="http_404"))
+    assert len(health) == 100 == health.capacity
+    found = health.get(300)
+    assert found is not None
+    assert (found.status, found.last_checked_at) == (404, 2)
+    assert health.statistics().evicted > 0
+    health.check()
 
 
 async def test_a_reused_buffer_never_shows_the_previous_page() -> None:

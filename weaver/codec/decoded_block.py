@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weaver.codec.columns import Kinds, Nodes, Offsets, Row, Targets
 from weaver.codec.container import BlockHeader
@@ -58,6 +59,17 @@ class DecodedBlock:
         kinds = self.edge_kinds()
         for node, begin, end in zip(self._node_ids, self._row_ends, self._row_ends[1:], strict=False):
             yield node, self.targets[begin:end], kinds[begin:end]
+
+    def only(self, wanted: NDArray[np.bool_]) -> DecodedBlock:
+        """The block with the wanted ones of its rows, one at least; itself where it is all of them. O(edges)."""
+        if wanted.all():
+            return self
+        degrees = np.diff(self.offsets)
+        edges = np.repeat(wanted, degrees)
+        nodes, targets = self.nodes[wanted], self.targets[edges]
+        header = BlockHeader(len(nodes), len(targets), int(nodes[0]), int(nodes[-1]), self.header.kind)
+        offsets = np.concatenate(([0], np.cumsum(degrees[wanted])))
+        return DecodedBlock(header, nodes, offsets, targets, None if self.kinds is None else self.kinds[edges])
 
     def edge_kinds(self) -> Kinds:
         """The kind of each edge."""

@@ -1,7 +1,23 @@
-"""The link graph in RAM: the newest pages' edges, the newest nodes' in-degrees, and which links failed or moved."""
+"""The link graph in RAM: pages' edges, hot and sealed, what is counted of all, and which links failed or moved."""
 
 from weaver.codec import Kinds, Targets
+from weaver.graph.blocks import SealedBlocks
 from weaver.graph.health import EdgeHealth, LinkHealth
+from weaver.graph.hops import Hops, k_hop
+from weaver.graph.retention import Limits, RetentionStatus
 from weaver.graph.store import GraphStore
+from weaver.graph.totals import HostTotals
 
-__all__ = ["EdgeHealth", "GraphStore", "Kinds", "LinkHealth", "Targets"]
+__all__ = [
+    "EdgeHealth",
+    "GraphStore",
+    "Hops",
+    "HostTotals",
+    "Kinds",
+    "Limits",
+    "LinkHealth",
+    "RetentionStatus",
+    "SealedBlocks",
+    "Targets",
+    "k_hop",
+]

@@ -2,76 +2,101 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from heapq import heappop, heappush
+from itertools import islice
 
-from weaver.codec import DecodedBlock, Row
+import numpy as np
+from numpy.typing import NDArray
+
+from weaver.codec import DecodedBlock, Degrees, Nodes, Row
 from weaver.codec.block_codec import BlockCodec
 from weaver.codec.container import BlockHeader, read_header, verify
+from weaver.graph.retention import Excess
+from weaver.graph.sealed_index import SealedIndex
 from weaver.memory.bounded import BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account
 
-# A block's bytes object, its entry and header, and its places in the directory: 370 B measured.
+# A block's bytes object, its entry, header and bitmap, and its place in the dict: 370 B measured, and a bit a row.
 BLOCK_OVERHEAD_BYTES = 400
 # A decoded block's arrays, views and slots beside what the arrays hold: 1,380 B measured.
 DECODED_OVERHEAD_BYTES = 1500
-# The directory is made exact again once this part of its blocks has left.
-LOOSE_SHARE = 8
 # Decoded blocks may take an eighth of the account: each displaces about eight sealed ones.
 CACHE_SHARE = 8
 # A block is decoded whole at this many single rows read from it: that is about what decoding it costs.
 ROWS_BEFORE_DECODING = 4
+# A block of which this part is gone is written anew.
+WASTED_SHARE = 0.5
+
+Places = NDArray[np.int64]
+Live = NDArray[np.bool_]
 
 
 @dataclass(slots=True)
 class _Sealed:
-    """A block in RAM, and how many rows were read from it since it was last decoded whole."""
+    """A block in RAM: which of its rows are gone, and how many were read from it since it was last decoded whole."""
 
     number: int
     header: BlockHeader
     block: bytes
+    live_rows: int
+    live_edges: int
+    gone: bytearray | None = None
     cold_reads: int = 0
 
     @property
     def bytes(self) -> int:
         """What it is charged at."""
-        return len(self.block) + BLOCK_OVERHEAD_BYTES
+        return _charged_bytes(self.block, self.header.rows)
+
+    def live(self) -> Live:
+        """For each row whether it counts."""
+        if self.gone is None:
+            return np.ones(self.header.rows, np.bool_)
+        gone = np.unpackbits(np.frombuffer(self.gone, np.uint8), count=self.header.rows, bitorder="little")
+        return ~gone.view(np.bool_)
 
 
 class SealedBlocks:
     """Sealed blocks in the order they were put; what was put first leaves first, and stays on disk.
 
-    A block has the number that it has on disk, newer ones higher numbers. Their ranges of nodes may overlap; of a node
-    with a row in several, the newest counts. Blocks asked for often are also kept decoded, in an eighth of the account
-    at most, and these leave before any block does. Bounds: `most_blocks`, and the account's bytes.
+    A node has one live row over all blocks: an index leads to its block, and a row that was removed, or that a later
+    block replaced, is marked as gone. A block of which a half is gone is wasteful, and `compact` writes it anew in
+    its place in the order. Blocks asked for often are also kept decoded, in an eighth of the account at most, and
+    these leave before any block does. Bounds: `most_blocks`, and the account's bytes.
 
-    Invariants: the directory has each block once, by its first node, with a reach no lower than any last node up to
-    there; only blocks that are here are kept decoded; what is charged is the blocks with BLOCK_OVERHEAD_BYTES each,
-    and the decoded ones.
+    Invariants: the index has each live row once, under the block that it is in; only blocks that are here are kept
+    decoded; what is charged is the blocks with BLOCK_OVERHEAD_BYTES and a bit a row for what will be marked, the
+    index, and the decoded blocks.
     """
 
-    def __init__(self, account: Account, codec: BlockCodec | None = None, most_blocks: int = 1 << 20) -> None:
+    def __init__(
+        self,
+        account: Account,
+        codec: BlockCodec | None = None,
+        most_blocks: int = 1 << 30,
+        wasted_share: float = WASTED_SHARE,
+    ) -> None:
         self._account = account
         self._codec = codec or BlockCodec()
         self._most_blocks = most_blocks
+        self._wasted_share = wasted_share
         self._sealed: dict[int, _Sealed] = {}
+        self._index = SealedIndex(account)
+        self._wasteful: dict[int, None] = {}
+        # Numbers that were given out by `free_number` and came free: the lower they are, the narrower is the index.
+        self._free_numbers: list[int] = []
+        self._next_number = 1
         self._block_bytes = 0
-        # The directory: (first node, number) in order, and beside each the highest last node so far, which may be one
-        # of a block that left.
-        self._begins: list[tuple[int, int]] = []
-        self._reach: list[int] = []
-        self._loose = 0
         self._decoded: BoundedLRU[int, DecodedBlock] = BoundedLRU(
             "decoded blocks",
-            most_blocks,
+            1 << 30,
             account=account,
             entry_bytes=DECODED_OVERHEAD_BYTES,
             bytes_of=lambda _, decoded: decoded.bytes,
         )
-        self.rows = 0
-        self.edges = 0
+        self.edges = self.gone_edges = 0
         self._peak = self._hits = self._misses = self._evicted = self._refused = 0
 
     def __repr__(self) -> str:
@@ -88,6 +113,11 @@ class SealedBlocks:
         return number in self._sealed
 
     @property
+    def rows(self) -> int:
+        """Rows that count, over all blocks."""
+        return len(self._index)
+
+    @property
     def capacity(self) -> int:
         """The most blocks it could hold, each of next to nothing."""
         return min(self._most_blocks, self._account.limit // BLOCK_OVERHEAD_BYTES)
@@ -95,52 +125,122 @@ class SealedBlocks:
     @property
     def resident_bytes(self) -> int:
         """What the store has charged to its account."""
-        return self._block_bytes + self._decoded.statistics().bytes
+        return self._block_bytes + self._index.bytes + self._decoded.statistics().bytes
+
+    @property
+    def is_wasteful(self) -> bool:
+        """Whether `compact` has something to do."""
+        return bool(self._wasteful)
+
+    def has_row(self, node: int) -> bool:
+        """Whether a block has the node's row. O(log rows of 65,536 ids)."""
+        return self._index.get(node) is not None
+
+    def needed_bytes(self, block: bytes, nodes: Nodes) -> int:
+        """The most that putting this block of these nodes' rows would charge."""
+        return _charged_bytes(block, len(nodes)) + self._index.needed_bytes(nodes)
 
     def put(self, number: int, block: bytes) -> bool:
         """Keep a block, instead of an older one of its number; False where it alone would not fit.
 
-        Those put first make way; a block that is refused leaves none of its number behind. Raises BlockDamaged. O(1)
-        where first nodes ascend, else a move within the directory.
+        Its rows replace those that its nodes have here. Blocks put first make way; a block that is refused leaves none
+        of its number behind. Raises BlockDamaged. O(rows, and those of the index's chunks) in numpy.
         """
         verify(block)
-        sealed = _Sealed(number, read_header(block), block)
+        header, nodes = read_header(block), self._codec.nodes(block)
         if number in self._sealed:
-            self._forget(number)
-        if not self._make_room(sealed.bytes):
+            self.forget(number)
+        needed_bytes = self.needed_bytes(block, nodes)
+        # There is room for the index too, which holds what it needs.
+        if not self._make_room(needed_bytes) or not self._account.try_charge(_charged_bytes(block, len(nodes))):
             self._refused += 1
             return False
-        self._account.charge(sealed.bytes)
-        self._block_bytes += sealed.bytes
+        self._replace_rows(nodes)
+        sealed = _Sealed(number, header, block, header.rows, header.links)
         self._sealed[number] = sealed
-        self.rows += sealed.header.rows
-        self.edges += sealed.header.links
-        self._enter(sealed)
+        self._block_bytes += sealed.bytes
+        self._index.enter(nodes, number)
+        self.edges += header.links
         self._peak = max(self._peak, len(self))
         return True
 
-    def row(self, node: int) -> Row | None:
-        """The node's newest edges as (targets, kinds), to be read only; None where they are not here.
+    def free_number(self) -> int:
+        """A number that no block has, the lowest that came free if one did, for owners without their own. O(log n)."""
+        while self._free_numbers:
+            number = heappop(self._free_numbers)
+            if number not in self._sealed:
+                return number
+        self._next_number += 1
+        return self._next_number - 1
 
-        From a decoded block O(log rows), else O(rows of the block); where ranges overlap, for each in question.
+    def row(self, node: int) -> Row | None:
+        """The node's edges as (targets, kinds), to be read only; None where they are not here.
+
+        From a decoded block O(log rows), else O(rows of the block).
         """
-        for sealed in self._candidates(node):
-            found = self._read(sealed, node)
-            if found is not None:
-                self._hits += 1
-                return found
-        self._misses += 1
-        return None
+        number = self._index.get(node)
+        if number is None:
+            self._misses += 1
+            return None
+        self._hits += 1
+        return self._read(self._sealed[number], node)
+
+    def remove(self, node: int) -> Row | None:
+        """Mark the node's row as gone; what it was, None where it was not here. O(rows of the block)."""
+        row = self.row(node)
+        number = self._index.get(node)
+        if row is None or number is None:
+            return None
+        gone = np.array([node], np.uint32)
+        self._mark(number, np.searchsorted(self._codec.nodes(self._sealed[number].block), gone), len(row[0]), gone)
+        return row
+
+    def take(self, number: int, places: Places) -> None:
+        """Mark these live rows of a block, by their places, as gone. O(rows of the block)."""
+        block = self._sealed[number].block
+        self._mark(number, places, int(self._codec.degrees(block)[places].sum()), self._codec.nodes(block)[places])
+
+    def live_rows(self, number: int) -> tuple[Places, Nodes, Degrees]:
+        """The live rows of a block: their places, whose they are, and how many edges each has. O(rows)."""
+        sealed = self._sealed[number]
+        places = np.flatnonzero(sealed.live())
+        return places, self._codec.nodes(sealed.block)[places], self._codec.degrees(sealed.block)[places]
+
+    def numbers(self) -> list[int]:
+        """The blocks' numbers, oldest first."""
+        return list(self._sealed)
+
+    def compact(self) -> bool:
+        """Write the wasteful block that was found first anew, without what is gone; False where there is none. A
+        millisecond or two."""
+        if not self._wasteful:
+            return False
+        number = next(iter(self._wasteful))
+        del self._wasteful[number]
+        sealed = self._sealed[number]
+        kept = self._codec.decode(sealed.block).only(sealed.live())
+        degrees = np.diff(kept.offsets).astype(np.uint32)
+        block = self._codec.encode(kept.nodes, degrees, kept.targets, kept.edge_kinds())
+        freed_bytes = sealed.bytes - _charged_bytes(block, len(kept))
+        if freed_bytes < 0:
+            return True
+        self._decoded.pop(number)
+        self._account.release(freed_bytes)
+        self._block_bytes -= freed_bytes
+        self.gone_edges -= sealed.header.links - sealed.live_edges
+        sealed.block, sealed.header, sealed.gone = block, read_header(block), None
+        return True
+
+    def decoded(self) -> Iterator[DecodedBlock]:
+        """All blocks decoded, oldest first, with their live rows only; those of the moment of the call."""
+        for sealed in list(self._sealed.values()):
+            yield self._codec.decode(sealed.block).only(sealed.live())
 
     def windows(self, window_bytes: int) -> Iterator[list[DecodedBlock]]:
-        """All blocks decoded, by number, in runs that take about `window_bytes`, one block at least.
-
-        The blocks are those of the moment of the call. A node with rows in several comes with each, the newest last.
-        """
+        """What `decoded` gives, in runs that take about `window_bytes`, one block at least."""
         window: list[DecodedBlock] = []
         held_bytes = 0
-        for _, sealed in sorted(self._sealed.items()):
-            decoded = self._codec.decode(sealed.block)
+        for decoded in self.decoded():
             if window and held_bytes + decoded.bytes > window_bytes:
                 yield window
                 window, held_bytes = [], 0
@@ -149,12 +249,34 @@ class SealedBlocks:
         if window:
             yield window
 
-    def evict(self, n: int) -> list[tuple[int, bytes]]:
-        """Let the `n` oldest blocks go; each as (number, block). O(n) amortised, but for moves within the directory."""
-        left = [(number, self._forget(number)) for number in list(islice(self._sealed, max(0, n)))]
+    def evict(self, n: int) -> list[tuple[int, Nodes]]:
+        """Let the `n` oldest blocks go; each as (number, whose rows it still had)."""
+        left = [(number, self.forget(number)) for number in list(islice(self._sealed, max(0, n)))]
         self._evicted += len(left)
         self._account.record_evicted(len(left))
         return left
+
+    def evict_oldest(self, excess: Excess) -> Nodes:
+        """Let of the oldest block's rows, by id, go what is in excess, and the block with the last of them; whose they
+        were. O(rows of the block, and those of the index's chunks) in numpy."""
+        number = next(iter(self._sealed))
+        places, nodes, degrees = self.live_rows(number)
+        count = excess.first(degrees)
+        self._mark(number, places[:count], int(degrees[:count].sum()), nodes[:count])
+        # What is left of it goes next: it is not worth writing anew.
+        self._wasteful.pop(number, None)
+        return nodes[:count]
+
+    def forget(self, number: int) -> Nodes:
+        """Let a block go, uncounted; whose rows it still had. O(rows, and those of the index's chunks) in numpy."""
+        _, nodes, _ = self.live_rows(number)
+        self._index.remove(nodes)
+        self._discard(number)
+        return nodes
+
+    def forget_decoded(self) -> bool:
+        """Let the decoded block that was used longest ago go; False where there is none."""
+        return bool(self._decoded.evict(1))
 
     def shrink(self) -> int:
         """Let go what is over the account's present limit, decoded blocks first; bytes given back."""
@@ -181,32 +303,48 @@ class SealedBlocks:
         return self._decoded.statistics()
 
     def check(self) -> None:
-        """Assert the invariants; O(blocks and their bytes)."""
-        ends = [self._sealed[number].header.last_node for _, number in self._begins]
-        assert self._begins == sorted((each.header.first_node, number) for number, each in self._sealed.items()), self
-        assert self._reach == sorted(self._reach), self
-        assert all(reach >= end for reach, end in zip(self._reach, ends, strict=True)), self
-        assert self._loose <= len(self) // LOOSE_SHARE, self
+        """Assert the invariants; O(blocks and their rows)."""
+        rows = edges = links = 0
+        for number, sealed in self._sealed.items():
+            _, nodes, degrees = self.live_rows(number)
+            assert (len(nodes), int(degrees.sum())) == (sealed.live_rows, sealed.live_edges), sealed
+            assert len(nodes), f"block {number} holds nothing and is kept"
+            assert (self._index.get_all(nodes) == number).all(), f"block {number} and the index disagree"
+            assert number not in self._wasteful or self._is_wasteful(sealed), number
+            rows, edges, links = rows + len(nodes), edges + sealed.live_edges, links + sealed.header.links
+        assert (rows, edges, links - edges) == (self.rows, self.edges, self.gone_edges), self
         assert sum(sealed.bytes for sealed in self._sealed.values()) == self._block_bytes, self
-        assert sum(sealed.header.rows for sealed in self._sealed.values()) == self.rows, self
-        assert sum(sealed.header.links for sealed in self._sealed.values()) == self.edges, self
-        assert dict(self._decoded.items()).keys() <= self._sealed.keys(), self
+        assert self._wasteful.keys() | dict(self._decoded.items()).keys() <= self._sealed.keys(), self
         assert len(self) <= min(self._peak, self._most_blocks), self
         assert self.resident_bytes <= self._account.used, self
+        self._index.check()
         self._decoded.check()
 
-    def _candidates(self, node: int) -> list[_Sealed]:
-        """The blocks whose range has the node, newest first; O(log blocks) where ranges don't overlap."""
-        index = bisect_left(self._begins, (node + 1,)) - 1
-        found: list[int] = []
-        while index >= 0 and self._reach[index] >= node:
-            number = self._begins[index][1]
-            if self._sealed[number].header.last_node >= node:
-                found.append(number)
-            index -= 1
-        if len(found) > 1:
-            found.sort(reverse=True)
-        return [self._sealed[number] for number in found]
+    def _is_wasteful(self, sealed: _Sealed) -> bool:
+        return sealed.header.rows - sealed.live_rows > sealed.header.rows * self._wasted_share
+
+    def _mark(self, number: int, places: Places, edges: int, nodes: Nodes) -> None:
+        """Mark live rows, which are those of the nodes, as gone; with the last one the block goes too."""
+        sealed = self._sealed[number]
+        self._index.remove(nodes)
+        sealed.live_rows -= len(places)
+        sealed.live_edges -= edges
+        self.edges -= edges
+        self.gone_edges += edges
+        live = sealed.live()
+        live[places] = False
+        sealed.gone = bytearray(np.packbits(~live, bitorder="little"))
+        if not sealed.live_rows:
+            self._discard(number)
+        elif self._is_wasteful(sealed):
+            self._wasteful[number] = None
+
+    def _replace_rows(self, nodes: Nodes) -> None:
+        """Mark the rows that these nodes have in any block as gone."""
+        numbers = self._index.get_all(nodes)
+        for number in np.unique(numbers[numbers >= 0]).tolist():
+            replaced = nodes[numbers == number]
+            self.take(number, np.searchsorted(self._codec.nodes(self._sealed[number].block), replaced))
 
     def _read(self, sealed: _Sealed, node: int) -> Row | None:
         """The node's row, by way of the decoded block where that is kept or worth it."""
@@ -233,55 +371,29 @@ class SealedBlocks:
         self._decoded.put(number, decoded)
 
     def _make_room(self, size_bytes: int) -> bool:
-        """Let decoded blocks go, then the oldest ones, until one of this size fits; False where it never could."""
+        """Let decoded blocks go, then the oldest ones, until so many bytes fit; False where they never could."""
         others_bytes = self._account.used - self.resident_bytes
         if size_bytes and others_bytes + size_bytes > self._account.limit:
             return False
-        while not self._account.would_fit(size_bytes) and self._decoded.evict(1):
+        while not self._account.would_fit(size_bytes) and self.forget_decoded():
             pass
-        leaving = self._leaving(size_bytes)
-        if leaving:
-            self.evict(leaving)
+        while self._sealed and not self._account.would_fit(size_bytes):
+            self.evict(1)
+        self.evict(len(self) + (size_bytes > 0) - self._most_blocks)
         return True
 
-    def _leaving(self, size_bytes: int) -> int:
-        """How many of the oldest stand in the way of a block of this size; of 0, in the way of what is here."""
-        excess_bytes = self._account.used + size_bytes - self._account.limit
-        excess_blocks = len(self) + (size_bytes > 0) - self._most_blocks
-        for passed, sealed in enumerate(self._sealed.values()):
-            if excess_bytes <= 0 and excess_blocks <= passed:
-                return passed
-            excess_bytes -= sealed.bytes
-        return len(self)
-
-    def _enter(self, sealed: _Sealed) -> None:
-        """Put a block into the directory: at its end where first nodes ascend."""
-        begin = sealed.header.first_node, sealed.number
-        index = bisect_left(self._begins, begin)
-        reach = max(self._reach[index - 1] if index else 0, sealed.header.last_node)
-        self._begins.insert(index, begin)
-        self._reach.insert(index, reach)
-        for after in range(index + 1, len(self._reach)):
-            if self._reach[after] >= reach:
-                break
-            self._reach[after] = reach
-
-    def _forget(self, number: int) -> bytes:
+    def _discard(self, number: int) -> None:
+        """Let a block go whose rows the index no longer has."""
         sealed = self._sealed.pop(number)
+        if number < self._next_number:
+            heappush(self._free_numbers, number)
+        self._wasteful.pop(number, None)
         self._decoded.pop(number)
         self._block_bytes -= sealed.bytes
         self._account.release(sealed.bytes)
-        self.rows -= sealed.header.rows
-        self.edges -= sealed.header.links
-        self._leave(sealed)
-        return sealed.block
+        self.edges -= sealed.live_edges
+        self.gone_edges -= sealed.header.links - sealed.live_edges
 
-    def _leave(self, sealed: _Sealed) -> None:
-        """Take a block out of the directory; the reaches that it raised are made exact now and then."""
-        index = bisect_left(self._begins, (sealed.header.first_node, sealed.number))
-        del self._begins[index], self._reach[index]
-        self._loose += 1
-        if self._loose > len(self) // LOOSE_SHARE:
-            ends = (self._sealed[number].header.last_node for _, number in self._begins)
-            self._reach = list(accumulate(ends, max))
-            self._loose = 0
+
+def _charged_bytes(block: bytes, rows: int) -> int:
+    return len(block) + BLOCK_OVERHEAD_BYTES + (rows + 7) // 8

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from weaver.base.page import EdgeKind
 from weaver.graph.store import GraphStore
-from weaver.memory.bounded import BoundedLRU
+from weaver.memory.bounded import BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account
 
 # An int as key, its slot in the dict, and what the dict keeps free for more.
@@ -90,6 +90,12 @@ def digraph_view(
     return frozen
 
 
+def view_statistics(view: DiGraph) -> tuple[StoreStatistics, StoreStatistics]:
+    """How often the rows that a view keeps were asked for, and what they take: those of targets, those of sources."""
+    kept: Any = view
+    return kept._adj.statistics(), kept._pred.statistics()
+
+
 class _ReadOnly(dict[str, object]):
     """Attributes that belong to the crawl; a copy may be changed."""
 
@@ -141,6 +147,9 @@ class _Rows(_Numbered):
             entry_bytes=BYTES_PER_ROW,
             bytes_of=lambda _node, row: BYTES_PER_TARGET * len(row),
         )
+
+    def statistics(self) -> StoreStatistics:
+        return self._kept.statistics()
 
     def __getitem__(self, node: int) -> dict[int, _ReadOnly]:
         row = self._kept.get(node)

@@ -11,11 +11,13 @@ from weaver.base.errors import BudgetExceeded
 # A tenth of the budget is nobody's: for what no account can see, such as temporary objects, and the memory between
 # small survivors that the allocator can't give back.
 DEFAULT_SHARES: Mapping[str, float] = MappingProxyType({
-    "seen": 0.17,
-    "graph": 0.22,
+    "seen": 0.15,
+    "graph": 0.18,
     "edge_health": 0.01,
-    "content": 0.14,
-    "frontier": 0.09,
+    "content": 0.12,
+    "near": 0.08,
+    "boilerplate": 0.01,
+    "frontier": 0.08,
     "bodies": 0.09,
     "database": 0.10,
     "hosts": 0.05,

@@ -9,6 +9,7 @@ from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
 from weaver.memory.reserve import discard, reserved_zeros
 from weaver.memory.second_chance import SecondChance
+from weaver.native import compiled
 
 Keys = NDArray[np.uint64]
 Ids = NDArray[np.uint32]
@@ -73,7 +74,6 @@ class KeyTable:
         self._lost: Flags = reserved_zeros(self._most_buckets, np.bool_)
         self._key_rows = self._keys.reshape(-1, WAYS)
         self._id_rows = self._ids.reshape(-1, WAYS)
-        # Scalar look-ups: `data`, a memoryview, gives Python ints at a third of what a numpy scalar costs.
         self._key_view = self._keys.data
         self._id_view = self._ids.data
         self._key_rows[0] = _NOT_IN_BUCKET_0
@@ -87,21 +87,12 @@ class KeyTable:
         return self._count
 
     def __contains__(self, key: int) -> bool:
-        return self._id_of(key) != 0
+        return len(self._find(np.array([key], np.uint64))[1]) > 0
 
     @property
     def capacity(self) -> int:
         """Slots that the table may grow to, as the account stands."""
         return max(self._buckets, self._affordable_buckets()) * WAYS
-
-    def get(self, key: int) -> int:
-        """The id of one key; 0 where it is absent. For a few keys: from about ten on, `get_many` is cheaper."""
-        found = self._id_of(key)
-        if found:
-            self._hits += 1
-        else:
-            self._misses += 1
-        return found
 
     def get_many(self, keys: Keys) -> Ids:
         """The id of each key, 0 for an absent one."""
@@ -113,6 +104,18 @@ class KeyTable:
         hits = int(np.count_nonzero(ids))
         self._hits += hits
         self._misses += len(ids) - hits
+        return ids
+
+    def get_list(self, keys: list[int]) -> list[int]:
+        """As `get_many`, of and for plain ints: compiled, a tenth of its time for the dozen keys of a page."""
+        if compiled is None:
+            return list(map(int, self.get_many(np.array(keys, dtype=np.uint64))))
+        mask, half = int(self._mask), int(self._half)
+        ids, slots = compiled.found_in_table(keys, self._key_view, self._id_view, mask, half, self._buckets)
+        if self.has_evicted:
+            self._second_chance.mark(np.array(slots, dtype=np.intp))
+        self._hits += len(slots)
+        self._misses += len(keys) - len(slots)
         return ids
 
     def put_many(self, keys: Keys, ids: Ids) -> int:
@@ -224,15 +227,6 @@ class KeyTable:
         if self.has_evicted:
             self._second_chance.mark(slots)
         return ids
-
-    def _id_of(self, key: int) -> int:
-        for half in (key & 0xFFFFFFFF, key >> 32):
-            bucket = half & int(self._mask)
-            slot = (bucket if bucket < self._buckets else bucket - int(self._half)) * WAYS
-            row = self._key_view[slot : slot + WAYS].tolist()
-            if key in row:
-                return self._id_view[slot + row.index(key)]
-        return 0
 
     def _put(self, keys: Keys, ids: Ids) -> None:
         """Rounds: known keys get their ids, then each bucket takes one new key; the rest tries again."""
