@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.analysis.made_crawl import EDGES
 from tests.persistence.making import SETTINGS, adjacency, made, page_record, page_row
 from weaver.base.errors import DirectoryError, DirectoryLocked
 from weaver.base.page import EdgeKind
 from weaver.base.record import CommitRecord
 from weaver.base.settings import PersistenceSettings
-from weaver.persistence import CrawlDirectory, read_meta
+from weaver.persistence import CrawlDirectory, graph_digest, read_meta
+from weaver.persistence.compacting import compact
 from weaver.persistence.database import _readonly_uri
 from weaver.persistence.schema import APPLICATION_ID, SCHEMA_VERSION
 from weaver.persistence.statements import write_records
@@ -21,7 +23,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def _schema(connection: sqlite3.Connection) -> str:
-    rows = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name").fetchall()
+    rows = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type, name"
+    ).fetchall()
     return "".join(f"{sql};\n" for (sql,) in rows)
 
 
@@ -37,6 +41,10 @@ def _make_v0(path: Path, *, user_version: int = 0) -> None:
 def _from_0_to_1(connection: sqlite3.Connection) -> None:
     connection.execute("ALTER TABLE urls ADD COLUMN redirects INTEGER NOT NULL DEFAULT 0")
     connection.execute("ALTER TABLE urls ADD COLUMN reason TEXT NOT NULL DEFAULT ''")
+
+
+def _nothing_new(_: sqlite3.Connection) -> None:
+    """A step to the next version that changes no table."""
 
 
 def test_a_new_crawl_has_all_it_needs(tmp_path: Path) -> None:
@@ -126,10 +134,10 @@ def test_the_schema_is_the_golden_one(tmp_path: Path) -> None:
 
 
 def test_an_older_crawl_is_brought_up_to_date(tmp_path: Path) -> None:
-    """Locking an older crawl runs its migrations: rows stay, the version moves."""
+    """Locking an older crawl runs its migrations, one after the other: rows stay, the version moves."""
     path = tmp_path / "crawl"
     _make_v0(path)
-    with CrawlDirectory.open_existing(path, {0: _from_0_to_1}):
+    with CrawlDirectory.open_existing(path, {0: _from_0_to_1, 1: _nothing_new}):
         connection = CrawlDirectory.open_existing(path).connect_readonly()
         assert connection.execute("SELECT url, redirects, reason FROM urls").fetchall() == [("http://h/1", 0, "")]
         assert read_meta(connection, "schema_version") == str(SCHEMA_VERSION)
@@ -145,7 +153,7 @@ def test_a_failed_migration_changes_nothing(tmp_path: Path) -> None:
         _from_0_to_1(connection)
         connection.execute("ALTER TABLE nothing RENAME TO something")
 
-    directory = CrawlDirectory.open_existing(path, {0: broken})
+    directory = CrawlDirectory.open_existing(path, {0: broken, 1: _nothing_new})
     with pytest.raises(DirectoryError, match="nothing"):
         directory.lock()
     assert not directory.is_locked
@@ -214,3 +222,45 @@ def test_a_crawl_on_a_read_only_file_system_can_be_read(tmp_path: Path) -> None:
     connection = sqlite3.connect(f"{_readonly_uri(directory.database_path)}&immutable=1", uri=True)
     assert connection.execute("SELECT count(*) FROM pages").fetchall() == [(0,)]
     connection.close()
+
+
+def _from_golden(path: Path, version: int) -> CrawlDirectory:
+    path.mkdir()
+    connection = sqlite3.connect(path / "crawl.db", isolation_level=None)
+    connection.executescript((GOLDEN / f"v{version}-crawl.sql").read_text())
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {version}")
+    connection.close()
+    return CrawlDirectory.open_existing(path)
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_a_crawl_of_each_version_can_be_read(tmp_path: Path, version: int) -> None:
+    """A crawl that each version left has the same edges after its migration, and can be sealed."""
+    directory = _from_golden(tmp_path / "crawl", version)
+    expected = sorted((page, target, int(kind)) for page, edges in EDGES.items() for target, kind in edges)
+    with directory:
+        connection = directory.connect(SETTINGS)
+        digests = set()
+        for _ in range(2):
+            assert sorted(connection.execute("SELECT * FROM edges").fetchall()) == expected
+            digests.add(graph_digest(connection))
+            compact(connection)
+        assert digests == {"af7f05c51622f304e6632a863faf7c9a"}
+        assert connection.execute("SELECT count(*) FROM links").fetchall() == [(0,)]
+        connection.close()
+
+
+def test_a_migrated_crawl_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
+    """Whether a crawl began with this version or was brought to it, its tables have the same columns and indexes."""
+    facts = []
+    _, new = made(tmp_path)
+    with _from_golden(tmp_path / "old", 1) as directory:
+        for connection in (new, directory.connect(SETTINGS)):
+            names = "SELECT type, name, tbl_name FROM sqlite_master ORDER BY type, name"
+            columns = (
+                "SELECT tbl.name, col.* FROM sqlite_master AS tbl, pragma_table_info(tbl.name) AS col ORDER BY 1, 2"
+            )
+            facts.append([connection.execute(sql).fetchall() for sql in (names, columns)])
+            connection.close()
+    assert facts[0] == facts[1]

@@ -16,11 +16,9 @@ from weaver.base.record import Adjacency
 from weaver.persistence.keys import to_signed, to_unsigned
 from weaver.persistence.packing import (
     edges_by_kind,
-    first_of_kind,
     links_json,
     pack,
     unpack,
-    unpack_adjacency,
     unpack_many,
 )
 
@@ -38,7 +36,6 @@ def test_edges_survive_packing_in_any_order(edges: list[tuple[int, EdgeKind]]) -
     targets, kinds = unpack(packed)
     assert (targets.dtype, kinds.dtype) == (np.uint32, np.uint8)
     assert list(zip(targets.tolist(), kinds.tolist(), strict=True)) == edges
-    assert unpack_adjacency(packed) == _adjacency(edges)
     assert json.loads(links_json(packed)) == [[target, int(kind)] for target, kind in edges]
     assert sum(edges_by_kind(packed).values()) == len(edges)
 
@@ -77,13 +74,6 @@ def test_many_blobs_unpack_as_each_alone(pages: list[list[tuple[int, EdgeKind]]]
     assert degrees.tolist() == [len(row_targets) for row_targets, _ in alone]
     assert targets.tolist() == [target for row_targets, _ in alone for target in row_targets.tolist()]
     assert kinds.tolist() == [kind for _, row_kinds in alone for kind in row_kinds.tolist()]
-
-
-def test_the_first_edge_of_a_kind_is_found() -> None:
-    """A redirect's target is told from a page's other edges; 0 where a page has none of the kind."""
-    targets, kinds = array("I", [5, 6, 7, 8]), bytes([EdgeKind.HYPERLINK, EdgeKind.REDIRECT, EdgeKind.REDIRECT, 3])
-    packed = pack(Adjacency(targets.tobytes(), kinds))
-    assert [first_of_kind(packed, kind) for kind in EdgeKind] == [5, 0, 6, 8, 0]
 
 
 def test_a_damaged_blob_among_many_is_refused() -> None:

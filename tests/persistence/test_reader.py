@@ -7,16 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.made_crawl import GONE, MOVED, PRIVATE, URLS, make_crawl
+from tests.analysis.made_crawl import GONE, MOVED, PRIVATE, TWO, URLS, make_crawl
 from weaver.base.page import PageState
 from weaver.base.record import Adjacency, CommitRecord, HostRecord, PageRow, UrlRow
 from weaver.base.settings import PersistenceSettings
-from weaver.persistence import CrawlDirectory, Writer, reader
+from weaver.persistence import CrawlDirectory, Writer
+from weaver.persistence.link_windows import WINDOW_BYTES
 from weaver.persistence.reader import open_reader
 
 LINKS = 100_000
 HEAVY_PAGES = range(10, 30)
-WINDOW_PAGES = reader.WINDOW_BYTES // (4 * LINKS) + 1
+WINDOW_PAGES = WINDOW_BYTES // (4 * LINKS) + 1
 
 
 def _heavy(writer: Writer) -> None:
@@ -37,9 +38,9 @@ def crawl(tmp_path: Path) -> Path:
 def test_a_window_is_bounded_in_bytes(crawl: Path) -> None:
     """However many links pages have, a window holds about so many bytes, and all windows hold every page once."""
     with open_reader(crawl) as opened:
-        edges = [[page for page, _ in window] for window in opened.adjacencies(opened.last_url_id())]
+        edges = [window.nodes.tolist() for window in opened.adjacencies(opened.last_url_id())]
         urls = [[known.id for known in window] for window in opened.known_urls(opened.last_url_id())]
-    assert max(len(set(window) & set(HEAVY_PAGES)) for window in (*edges, *urls)) == WINDOW_PAGES
+    assert max(len(set(window) & set(HEAVY_PAGES)) for window in edges) == WINDOW_PAGES
     assert set(HEAVY_PAGES) < {page for window in edges for page in window}
     assert [url for window in urls for url in window] == [*URLS, *HEAVY_PAGES]
 
@@ -58,7 +59,7 @@ def test_a_window_that_was_cut_holds_nothing_open(crawl: Path) -> None:
         finally:
             connection.close()
         assert busy == 0
-        assert sum(len(window) for window in windows) > 0
+        assert sum(len(window.nodes) for window in windows) > 0
 
 
 def test_hosts_are_sorted_by_the_name_that_is_asked_for(crawl: Path) -> None:
@@ -71,7 +72,7 @@ def test_hosts_are_sorted_by_the_name_that_is_asked_for(crawl: Path) -> None:
 
 
 def test_pages_of_some_states_come_in_order(tmp_path: Path) -> None:
-    """`pages_in` has only pages in the states asked for, each with its answer and its packed edges, up to an id."""
+    """`pages_in` has only pages in the states asked for, each with its answer and where it moved to, up to an id."""
     directory = make_crawl(tmp_path / "crawl")
     states = (PageState.FAILED, PageState.REDIRECT, PageState.BLOCKED)
     with open_reader(directory) as opened:
@@ -79,7 +80,7 @@ def test_pages_of_some_states_come_in_order(tmp_path: Path) -> None:
         assert [(page.id, page.state, page.http_status, page.reason) for page in found] == [
             (MOVED, "redirect", 301, ""), (PRIVATE, "blocked_robots", 0, "robots"), (GONE, "failed", 404, "http_404"),
         ]  # fmt: skip
-        assert [page.packed is not None for page in found] == [True, False, False]
+        assert [page.moved_to for page in found] == [TWO, 0, 0]
         assert [page.id for window in opened.pages_in(states, MOVED) for page in window] == [MOVED]
 
 

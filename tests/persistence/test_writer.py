@@ -12,16 +12,20 @@ from tests.persistence.making import (
     SETTINGS,
     WAIT_S,
     WatchedWriter,
+    adjacency,
     made,
     page_record,
+    page_row,
     pages_of,
     seed_record,
     url_row,
 )
 from weaver.base.errors import PersistenceError
+from weaver.base.page import EdgeKind
 from weaver.base.record import CommitRecord
 from weaver.base.settings import PersistenceSettings
-from weaver.persistence import Connection, CrawlDirectory
+from weaver.persistence import Archive, Connection, CrawlDirectory, Sealer, Writer
+from weaver.persistence.graph_sizes import graph_sizes
 
 PATIENT = PersistenceSettings(commit_interval=0.2)
 
@@ -212,3 +216,22 @@ def test_an_owner_that_breaks_ends_the_crawl(tmp_path: Path) -> None:
     assert watched.failed.wait(WAIT_S)
     assert "AttributeError" in str(watched.failures[0])
     assert repr(watched.writer) == "Writer(waiting=0, committed=1, failed)"
+
+
+def test_links_are_sealed_between_commits(tmp_path: Path) -> None:
+    """Once enough rows have gathered the writer seals them, a step at a time, and every ask is answered in between."""
+    directory = CrawlDirectory.create(tmp_path / "crawl")
+    sealer = Sealer(seal_pages=300)
+    writer = Writer(directory.connect, SETTINGS, lambda _records: None, lambda _error: None, chore=sealer)
+    writer.start()
+    edges = adjacency([(target, EdgeKind.HYPERLINK) for target in range(1, 300)])
+    for page in range(1, 301):
+        writer.submit(CommitRecord(page=page_row(page), adjacency=edges))
+    sizes = [writer.ask(graph_sizes).result() for _ in range(8)]
+    assert [size.unsealed_rows + size.sealed_rows for size in sizes] == [300] * 8
+    assert sizes[-1].blocks == 2
+    writer.ask(sealer.finish).result()
+    writer.close()
+    connection = directory.connect_readonly()
+    assert (graph_sizes(connection).unsealed_rows, Archive(connection).adjacency(300)) == (0, edges)
+    connection.close()

@@ -2,11 +2,15 @@
 
 from weaver.persistence.archive import Archive, Counts, MaxIds
 from weaver.persistence.border import Connection
+from weaver.persistence.chores import Chore, Chores
 from weaver.persistence.database import CrawlDirectory, read_meta, write_meta
 from weaver.persistence.digest import graph_digest
 from weaver.persistence.events_log import EventsLog
 from weaver.persistence.lock import LockHolder
 from weaver.persistence.memory_log import MemoryLog
+from weaver.persistence.near_archive import NearArchive
+from weaver.persistence.near_merging import NearMerging
+from weaver.persistence.near_settling import settle_near_duplicates
 from weaver.persistence.page_caches import PageCaches
 from weaver.persistence.queued import QueuedUrl, QueueTotals, hosts_with_queue, queue_totals, queued_of_host
 from weaver.persistence.receipts import append_receipt, read_receipts
@@ -23,12 +27,16 @@ from weaver.persistence.restoring import (
     used_time,
 )
 from weaver.persistence.runs import end_run, start_run
+from weaver.persistence.sealer import Sealer
 from weaver.persistence.settle import settle_duplicates
 from weaver.persistence.upkeep import checkpoint_and_shrink, shrink_memory
+from weaver.persistence.warc import WarcArchive, open_archive, stored_mark
 from weaver.persistence.writer import Writer
 
 __all__ = [
     "Archive",
+    "Chore",
+    "Chores",
     "Connection",
     "Counts",
     "CrawlDirectory",
@@ -36,9 +44,13 @@ __all__ = [
     "LockHolder",
     "MaxIds",
     "MemoryLog",
+    "NearArchive",
+    "NearMerging",
     "PageCaches",
     "QueueTotals",
     "QueuedUrl",
+    "Sealer",
+    "WarcArchive",
     "Writer",
     "append_receipt",
     "body_bytes",
@@ -51,6 +63,7 @@ __all__ = [
     "last_settings",
     "newest_links",
     "newest_troubles",
+    "open_archive",
     "queue_totals",
     "queued_of_host",
     "read_meta",
@@ -58,8 +71,10 @@ __all__ = [
     "refused_ids",
     "refused_urls",
     "settle_duplicates",
+    "settle_near_duplicates",
     "shrink_memory",
     "start_run",
+    "stored_mark",
     "url_depths",
     "used_time",
     "write_meta",

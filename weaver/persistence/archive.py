@@ -9,13 +9,12 @@ from typing import Any
 
 from weaver.base.record import Adjacency, HostRecord
 from weaver.persistence.border import disk_errors
+from weaver.persistence.graph_sizes import link_counts
 from weaver.persistence.keys import to_signed, to_unsigned
-from weaver.persistence.packing import edges_by_kind, unpack_adjacency
+from weaver.persistence.link_rows import LinkRows
 
 MAX_PARAMETERS = 512
-WINDOW_ROWS = 2_000
 
-_PACKED = "SELECT id, packed FROM links WHERE id > ? ORDER BY id LIMIT ?"
 _HOST = (
     "SELECT id, origin, ready_at, crawl_delay_s, failures, robots_status, robots_body, robots_fetched_at,"
     " robots_unreachable_since FROM hosts"
@@ -53,6 +52,7 @@ class Archive:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._links = LinkRows(connection)
 
     def close(self) -> None:
         """Give the connection back."""
@@ -94,9 +94,10 @@ class Archive:
         return self._value("SELECT page_id FROM contents WHERE digest = ?", digest) or 0
 
     def adjacency(self, page_id: int) -> Adjacency | None:
-        """A page's out-edges; None where it left none behind."""
-        packed = self._value("SELECT packed FROM links WHERE id = ?", page_id)
-        return None if packed is None else unpack_adjacency(packed)
+        """A page's out-edges, those of a sealed row sorted by target; None where it left none behind."""
+        with disk_errors("reading the crawl"):
+            found = self._links.edges_of(page_id)
+        return None if found is None else Adjacency(found[0].tobytes(), found[1].tobytes())
 
     def max_ids(self) -> MaxIds:
         """The highest ids of URLs and hosts: new ones begin above."""
@@ -118,7 +119,7 @@ class Archive:
             urls=self._rows("urls"),
             hosts=self._rows("hosts"),
             queued=self._rows("frontier"),
-            links=self._rows("links"),
+            links=self._link_counts()[0],
             contents=self._rows("contents"),
             pages=pages,
             reasons=reasons,
@@ -126,18 +127,12 @@ class Archive:
         )
 
     def edge_counts(self) -> dict[int, int]:
-        """How many edges of each kind there are; reads every row of `links`, a window at a time."""
-        found: dict[int, int] = {}
-        for packed in self._packed():
-            for kind, edges in edges_by_kind(packed).items():
-                found[kind] = found.get(kind, 0) + edges
-        return found
+        """How many edges of each kind there are, dropped ones included; reads the headers of unsealed rows only."""
+        return self._link_counts()[1]
 
-    def _packed(self) -> Iterator[bytes]:
-        last_id = 0
-        while rows := self._select(_PACKED, last_id, WINDOW_ROWS):
-            last_id = rows[-1][0]
-            yield from (packed for _, packed in rows)
+    def _link_counts(self) -> tuple[int, dict[int, int]]:
+        with disk_errors("counting the links"):
+            return link_counts(self._connection)
 
     def _host(self, sql: str, value: object) -> HostRecord | None:
         rows = self._select(sql, value)

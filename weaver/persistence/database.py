@@ -12,6 +12,7 @@ from typing import Self
 from weaver.base.errors import DirectoryError
 from weaver.base.settings import PersistenceSettings
 from weaver.persistence.border import directory_errors
+from weaver.persistence.link_blocks import block_json
 from weaver.persistence.lock import DirectoryLock, LockHolder, holder
 from weaver.persistence.migrations import MIGRATIONS, Migration, migrate, schema_version, write_version
 from weaver.persistence.packing import links_json
@@ -136,7 +137,8 @@ class CrawlDirectory:
         if version < SCHEMA_VERSION:
             connection.close()
             raise DirectoryError(
-                f"{self.path} is of version {version}, this weaver reads {SCHEMA_VERSION}; resume the crawl once"
+                f"{self.path} is of version {version}, this weaver reads {SCHEMA_VERSION};"
+                " resume the crawl once, or run weaver graph compact"
             )
         return connection
 
@@ -198,6 +200,7 @@ def _connect(uri: str, cache_bytes: int, *pragmas: str) -> sqlite3.Connection:
         for pragma in (f"PRAGMA cache_size = -{cache_bytes >> 10}", *pragmas):
             connection.execute(pragma)
         connection.create_function("links_json", 1, links_json, deterministic=True)
+        connection.create_function("block_json", 1, block_json, deterministic=True)
     except BaseException:
         connection.close()
         raise

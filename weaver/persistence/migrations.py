@@ -6,13 +6,35 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from weaver.base.errors import DirectoryError
-from weaver.persistence.schema import SCHEMA_VERSION
+from weaver.persistence.schema import EDGES_VIEW, LINK_BLOCKS, NEAR_DUPLICATES, SCHEMA_VERSION
 
 Migration = Callable[[sqlite3.Connection], None]
 
+
+def _from_1_to_2(connection: sqlite3.Connection) -> None:
+    """Room for sealed blocks; the rows that are there are sealed when a crawl has the directory, as any others.
+
+    And for near duplicates: only pages fetched from then on are compared.
+    """
+    connection.execute("DROP VIEW edges")
+    connection.execute("ALTER TABLE links ADD COLUMN is_rewritten INTEGER NOT NULL DEFAULT 0")
+    for sql in (LINK_BLOCKS, NEAR_DUPLICATES, EDGES_VIEW):
+        _execute_all(connection, sql)
+
+
+def _execute_all(connection: sqlite3.Connection, script: str) -> None:
+    """The statements of a script, without a commit."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
+
+
 # From version n to n + 1. A function runs inside the transaction that also writes the new version; it uses
 # `execute` only, since `executescript` commits.
-MIGRATIONS: Mapping[int, Migration] = {}
+MIGRATIONS: Mapping[int, Migration] = {1: _from_1_to_2}
 
 
 def migrate(connection: sqlite3.Connection, migrations: Mapping[int, Migration] = MIGRATIONS) -> int:

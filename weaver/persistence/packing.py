@@ -78,12 +78,6 @@ def unpack_many(blobs: Sequence[bytes]) -> tuple[NDArray[np.int64], Targets, Kin
     return np.array(degrees, np.int64), targets, np.frombuffer(b"".join(kinds), np.uint8)
 
 
-def unpack_adjacency(packed: bytes) -> Adjacency:
-    """The edges as the value that travels."""
-    targets, kinds = unpack(packed)
-    return Adjacency(targets.tobytes(), kinds.tobytes())
-
-
 def edges_by_kind(packed: bytes) -> dict[int, int]:
     """How many edges of each kind a blob holds, read from its header only."""
     run_kinds, lengths, _ = _header(packed)
@@ -91,13 +85,6 @@ def edges_by_kind(packed: bytes) -> dict[int, int]:
     for kind, length in zip(run_kinds.tolist(), lengths.tolist(), strict=True):
         found[kind] = found.get(kind, 0) + length
     return found
-
-
-def first_of_kind(packed: bytes, kind: int) -> int:
-    """The target of a blob's first edge of one kind; 0 where it has none."""
-    targets, kinds = unpack(packed)
-    found = targets[kinds == kind]
-    return int(found[0]) if len(found) else 0
 
 
 def links_json(packed: bytes) -> str:

@@ -7,110 +7,28 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+import numpy as np
 
 from weaver.base.errors import PersistenceError
-from weaver.base.page import PageState
+from weaver.base.page import EdgeKind, PageState
+from weaver.codec import Kinds, Row
+from weaver.persistence.crawl_rows import DuplicatePair, HostPace, HostSummary, KnownUrl, NearPair, PageOutcome, Run
 from weaver.persistence.database import CrawlDirectory
+from weaver.persistence.graph_sizes import GraphSizes, graph_sizes
+from weaver.persistence.link_columns import LinkColumns, first_targets
+from weaver.persistence.link_rows import LinkRows
+from weaver.persistence.link_windows import LinkWindows
 
 WINDOW_ROWS = 2_000
-WINDOW_BYTES = 2 << 20
-"""Of packed edges: 2,000 pages with as many links as a page may have would be 160 MB."""
 IDS_PER_SELECT = 5_000
 FINAL_STATES = tuple(state.value for state in PageState if state not in (PageState.KNOWN, PageState.QUEUED))
-
-
-class KnownUrl(NamedTuple):
-    """A URL with what came of it; the columns from `state` on are None where it was never visited."""
-
-    id: int
-    url: str
-    origin: str
-    host_id: int
-    depth: int
-    source_id: int
-    redirects: int
-    refusal: str
-    state: str | None
-    http_status: int | None
-    content_type: str | None
-    body_bytes: int | None
-    body_digest: bytes | None
-    text_digest: bytes | None
-    duplicate_of: int | None
-    title: str | None
-    fetched_at: float | None
-    reason: str | None
-    packed: bytes | None
-
-
-class PageOutcome(NamedTuple):
-    """What a visit came to."""
-
-    id: int
-    state: str
-    http_status: int
-    reason: str
-    packed: bytes | None
-
-
-class HostSummary(NamedTuple):
-    """A host with the number of its URLs by what came of them; times in wall-clock seconds."""
-
-    id: int
-    origin: str
-    ready_at: float
-    crawl_delay_s: float | None
-    failures: int
-    robots_status: str
-    robots_fetched_at: float
-    urls: int
-    queued: int
-    fetched: int
-    duplicate: int
-    redirect: int
-    failed: int
-    blocked_robots: int
-    skipped: int
-
-
-class DuplicatePair(NamedTuple):
-    """A page and the representative of its cluster; `same_body` is False where only the text is the same."""
-
-    representative_id: int
-    member_id: int
-    same_body: bool
-    body_digest: bytes
-
-
-class Run(NamedTuple):
-    """One start of the crawl; `ended_at` is None while it runs, and for ever after a kill."""
-
-    id: int
-    started_at: float
-    ended_at: float | None
-    weaver_version: str
-    settings: str
-    exit_reason: str
-    cpu_s: float
-    wall_s: float
-
-
-class HostPace(NamedTuple):
-    """How fast one host could be crawled: pages, and the seconds from its first to its last."""
-
-    origin: str
-    pages: int
-    failed: int
-    span_s: float
-
 
 _KNOWN_URL = """
     SELECT urls.id, urls.url, hosts.origin, urls.host_id, urls.depth, urls.source_id, urls.redirects, urls.reason,
         pages.state, pages.http_status, pages.content_type, pages.body_bytes, pages.body_digest, pages.text_digest,
-        pages.duplicate_of, pages.title, pages.fetched_at, pages.reason, links.packed
+        pages.duplicate_of, pages.title, pages.fetched_at, pages.reason
     FROM urls LEFT JOIN hosts ON hosts.id = urls.host_id LEFT JOIN pages ON pages.id = urls.id
-        LEFT JOIN links ON links.id = urls.id
 """
 _COUNTS_BY_STATE = ", ".join(f"sum(pages.state = '{state}') AS {state}" for state in FINAL_STATES)
 _HOSTS = f"""
@@ -142,12 +60,13 @@ class CrawlReader:
     """What people ask of a crawl directory, as rows.
 
     Every look-up is one SELECT that is over when the answer is given, so that a crawl at work can go on truncating its
-    log; only `hosts`, `hosts_by_name` and `duplicates` hold a read open while they are iterated. The connection is
-    read-only.
+    log; only `hosts`, `hosts_by_name`, `duplicates` and `near_duplicates` hold a read open while they are iterated. The
+    connection is read-only.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._links = LinkRows(connection)
 
     def meta(self, key: str) -> str | None:
         """The value of one row of `meta`, or None."""
@@ -210,60 +129,62 @@ class CrawlReader:
         row = self._one("SELECT id FROM hosts WHERE origin = ?", origin)
         return row[0] if row else 0
 
-    def adjacency_of(self, page_id: int) -> bytes | None:
-        """One page's packed out-edges; None where it has none."""
-        row = self._one("SELECT packed FROM links WHERE id = ?", page_id)
-        return row[0] if row else None
+    def edges_of(self, page_id: int) -> Row | None:
+        """One page's targets and kinds; None where it left none behind. Raises BlockDamaged."""
+        return self._links.edges_of(page_id)
 
     def known_urls(self, last_id: int) -> Iterator[list[KnownUrl]]:
         """All URLs up to `last_id` in the order of their ids, a window at a time."""
         first_id = 0
-        while first_id < last_id:
-            rows = self._window(
-                f"{_KNOWN_URL} WHERE urls.id > ? AND urls.id <= ? ORDER BY urls.id LIMIT ?",
-                first_id,
-                last_id,
-                WINDOW_ROWS,
-            )
-            if not rows:
-                return
-            yield [KnownUrl._make(row) for row in rows]
+        sql = f"{_KNOWN_URL} WHERE urls.id > ? AND urls.id <= ? ORDER BY urls.id LIMIT {WINDOW_ROWS}"
+        while rows := self._all(sql, first_id, last_id):
+            degrees = self._links.degrees(rows[0][0], rows[-1][0])
+            yield [KnownUrl._make((*row, degrees.get(row[0]))) for row in rows]
             first_id = rows[-1][0]
 
     def known_url(self, url_id: int) -> KnownUrl | None:
         """One URL by its id."""
         row = self._one(f"{_KNOWN_URL} WHERE urls.id = ?", url_id)
-        return KnownUrl._make(row) if row else None
+        if row is None:
+            return None
+        edges = self.edges_of(url_id)
+        return KnownUrl._make((*row, None if edges is None else len(edges[0])))
 
     def id_of(self, signed_key: int, url: str) -> int:
         """The id of a canonical URL by its key as stored (signed); 0 when it is not known."""
         row = self._one("SELECT id FROM urls WHERE key = ? AND url = ?", signed_key, url)
         return row[0] if row else 0
 
-    def adjacencies(self, last_id: int) -> Iterator[list[tuple[int, bytes]]]:
-        """All packed out-edges as (page id, blob) up to page `last_id`, a window at a time."""
-        first_id = 0
-        sql = f"SELECT id, packed FROM links WHERE id > ? AND id <= ? ORDER BY id LIMIT {WINDOW_ROWS}"
-        while rows := self._window(sql, first_id, last_id):
-            yield rows
-            first_id = rows[-1][0]
+    def adjacencies(self, last_id: int) -> Iterator[LinkColumns]:
+        """All out-edges of the pages up to `last_id`, by rising id, a window at a time. Raises BlockDamaged."""
+        return iter(LinkWindows(self._connection, last_id))
+
+    def in_links(self, target_id: int) -> Iterator[tuple[int, Kinds]]:
+        """The pages that name `target_id`, by rising id, each with the kinds of its edges to it; reads all edges."""
+        for window in self.adjacencies(self.last_url_id()):
+            at = np.flatnonzero(window.targets == target_id)
+            rows = np.searchsorted(window.offsets, at, side="right") - 1
+            begins = np.flatnonzero(np.diff(rows, prepend=-1))
+            kinds = np.split(window.kinds[at], begins[1:])
+            yield from zip(window.nodes[rows[begins]].tolist(), kinds, strict=False)
+
+    def graph_sizes(self) -> GraphSizes:
+        """What the links take on disk."""
+        return graph_sizes(self._connection)
 
     def pages_in(self, states: Iterable[PageState], last_id: int) -> Iterator[list[PageOutcome]]:
         """The pages in any of these states up to page `last_id`, in the order of their ids, a window at a time."""
         first_id, wanted = 0, json.dumps([state.value for state in states])
         sql = (
-            "SELECT pages.id, state, http_status, reason, packed FROM pages LEFT JOIN links USING (id)"
-            " WHERE pages.id > ? AND pages.id <= ? AND state IN (SELECT value FROM json_each(?))"
-            f" ORDER BY pages.id LIMIT {WINDOW_ROWS}"
+            "SELECT id, state, http_status, reason FROM pages"
+            " WHERE id > ? AND id <= ? AND state IN (SELECT value FROM json_each(?))"
+            f" ORDER BY id LIMIT {WINDOW_ROWS}"
         )
-        while rows := self._window(sql, first_id, last_id, wanted):
-            yield [PageOutcome._make(row) for row in rows]
+        while rows := self._all(sql, first_id, last_id, wanted):
+            redirects = self._links.of([row[0] for row in rows if row[1] == PageState.REDIRECT])
+            moved_to = dict(first_targets(redirects, EdgeKind.REDIRECT))
+            yield [PageOutcome._make((*row, moved_to.get(row[0], 0))) for row in rows]
             first_id = rows[-1][0]
-
-    def adjacencies_naming(self, target_id: int) -> Iterator[tuple[int, bytes]]:
-        """Packed out-edges that may hold `target_id`: a scan for its four bytes, so the caller looks again."""
-        wanted = target_id.to_bytes(4, "little")
-        yield from self._connection.execute("SELECT id, packed FROM links WHERE instr(packed, ?) > 0", (wanted,))
 
     def urls_of(self, ids: Iterable[int]) -> dict[int, str]:
         """The texts of these ids; ids that are not known are left out."""
@@ -304,10 +225,32 @@ class CrawlReader:
         for representative_id, member_id, same_body, digest in rows:
             yield DuplicatePair(representative_id, member_id, bool(same_body), digest)
 
+    def near_duplicates(self) -> Iterator[NearPair]:
+        """Every page that is nearly the same as an earlier one, by those."""
+        rows = self._connection.execute(
+            "SELECT other_id, page_id, similarity, body_digest FROM near_duplicates JOIN pages ON pages.id = page_id"
+            " ORDER BY other_id, page_id"
+        )
+        yield from map(NearPair._make, rows)
+
+    def near_pages(self, page_id: int, limit: int) -> list[tuple[str, float]]:
+        """Some pages that are nearly the same as `page_id`, earlier ones and later, as (URL, similarity)."""
+        return self._all(
+            "SELECT url, similarity FROM (SELECT other_id AS id, similarity FROM near_duplicates WHERE page_id = ?1"
+            " UNION ALL SELECT page_id, similarity FROM near_duplicates WHERE other_id = ?1)"
+            " JOIN urls USING (id) ORDER BY similarity DESC, id LIMIT ?2",
+            page_id,
+            limit,
+        )
+
     def cluster_totals(self) -> dict[str, int]:
-        """How many pages are duplicates, and of how many others."""
+        """How many pages are duplicates, and of how many others; how many are nearly the same as an earlier one, and
+        how many clusters these made at the end of the last run."""
         row = self._one("SELECT count(*), count(DISTINCT duplicate_of) FROM pages WHERE state = 'duplicate'") or (0, 0)
-        return {"pages": row[0], "representatives": row[1]}
+        near = self._one(
+            "SELECT (SELECT count(*) FROM near_duplicates), count(DISTINCT representative_id) FROM near_clusters"
+        ) or (0, 0)
+        return {"pages": row[0], "representatives": row[1], "near_pages": near[0], "near_clusters": near[1]}
 
     def duplicates_of(self, page_id: int, limit: int) -> list[tuple[int, str]]:
         """Some pages that are duplicates of `page_id`, as (id, URL)."""
@@ -374,17 +317,6 @@ class CrawlReader:
             limit,
         )
         return [HostPace._make(row) for row in rows]
-
-    def _window(self, sql: str, *values: object) -> list:  # type: ignore[type-arg]
-        """The rows up to the one with which their packed edges, the last column, are WINDOW_BYTES together."""
-        rows, size_bytes = [], 0
-        with contextlib.closing(self._connection.execute(sql, values)) as cursor:
-            for row in cursor:
-                rows.append(row)
-                size_bytes += len(row[-1] or b"")
-                if size_bytes >= WINDOW_BYTES:
-                    break
-        return rows
 
     # What SQLite returns is typed by the schema, not by the module's stubs: Any passes through these two.
     def _one(self, sql: str, *values: object) -> tuple | None:  # type: ignore[type-arg]

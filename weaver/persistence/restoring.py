@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 
 from weaver.base.page import EdgeKind, PageState
-from weaver.base.record import Adjacency, PageRow
-from weaver.persistence.packing import first_of_kind, unpack_adjacency
+from weaver.base.record import MAX_NODE_ID, Adjacency, PageRow
+from weaver.persistence.link_columns import first_targets
+from weaver.persistence.link_rows import LinkRows
+from weaver.persistence.link_windows import LinkWindows
 
-# A packed row is its targets, 4 bytes each, and a header of about 10 bytes.
-_ABOUT_EDGES = "(length(packed) - 10) / 4"
 _WINDOW_ROWS = 1_000
-
+# A packed row is its targets, 4 bytes each, and a header of about 10 bytes.
+_ROWS_DOWN = "SELECT id, (length(packed) - 10) / 4 FROM links ORDER BY id DESC"
+_BLOCKS_DOWN = "SELECT first_node, links FROM link_blocks ORDER BY first_node DESC"
+_IS_TROUBLE = "state IN ('failed', 'redirect')"
+_TROUBLES = (
+    f"SELECT id, state, http_status, reason, fetched_at FROM pages WHERE {_IS_TROUBLE} AND id > ? ORDER BY id LIMIT ?"
+)
 
 _ANY_DEPTH = 1 << 62
 
@@ -88,31 +96,37 @@ def host_page_counts(connection: sqlite3.Connection) -> Iterator[tuple[int, int]
 
 def newest_links(connection: sqlite3.Connection, max_edges: int) -> Iterator[tuple[int, Adjacency]]:
     """The out-edges of the newest pages, about `max_edges` of them, the oldest of these first."""
-    last_id = _page_before_newest(connection, max_edges)
-    while rows := connection.execute(
-        "SELECT id, packed FROM links WHERE id > ? ORDER BY id LIMIT ?", (last_id, _WINDOW_ROWS)
-    ).fetchall():
-        last_id = rows[-1][0]
-        for page_id, packed in rows:
-            yield page_id, unpack_adjacency(packed)
+    first_id = _page_before_newest(connection, max_edges) + 1
+    for window in LinkWindows(connection, MAX_NODE_ID, first_id):
+        for page_id, (targets, kinds) in window.rows():
+            yield page_id, Adjacency(targets.tobytes(), kinds.tobytes())
 
 
 def newest_troubles(connection: sqlite3.Connection, limit: int) -> Iterator[tuple[PageRow, int]]:
     """The newest `limit` pages that failed or redirect, by id, the oldest first, each with where a redirect leads."""
+    last_id = _page_before_newest_troubles(connection, limit)
+    while rows := connection.execute(_TROUBLES, (last_id, _WINDOW_ROWS)).fetchall():
+        last_id = rows[-1][0]
+        moved = LinkRows(connection).of([page_id for page_id, state, *_ in rows if state == PageState.REDIRECT])
+        moved_to = dict(first_targets(moved, EdgeKind.REDIRECT))
+        for page_id, state, http_status, reason, fetched_at in rows:
+            row = PageRow(page_id, PageState(state), fetched_at, http_status, reason=reason)
+            yield row, moved_to.get(page_id, 0)
+
+
+def _page_before_newest_troubles(connection: sqlite3.Connection, limit: int) -> int:
     rows = connection.execute(
-        "SELECT * FROM (SELECT id, state, http_status, reason, fetched_at FROM pages"
-        " WHERE state IN ('failed', 'redirect') ORDER BY id DESC LIMIT ?) LEFT JOIN links USING (id) ORDER BY id",
-        (limit,),
-    )
-    for page_id, state, http_status, reason, fetched_at, packed in rows:
-        moved_to = first_of_kind(packed, EdgeKind.REDIRECT) if packed else 0
-        yield PageRow(page_id, PageState(state), fetched_at, http_status, reason=reason), moved_to
+        f"SELECT id FROM pages WHERE {_IS_TROUBLE} ORDER BY id DESC LIMIT 1 OFFSET ?", (limit,)
+    ).fetchall()
+    return int(rows[0][0]) if rows else 0
 
 
 def _page_before_newest(connection: sqlite3.Connection, max_edges: int) -> int:
     edges = 0
-    for page_id, count in connection.execute(f"SELECT id, {_ABOUT_EDGES} FROM links ORDER BY id DESC"):
-        edges += count
-        if edges > max_edges:
-            return int(page_id)
+    with ExitStack() as stack:
+        newest = (stack.enter_context(closing(connection.execute(sql))) for sql in (_ROWS_DOWN, _BLOCKS_DOWN))
+        for page_id, count in heapq.merge(*newest, reverse=True):
+            edges += count
+            if edges > max_edges:
+                return int(page_id)
     return 0

@@ -2,10 +2,72 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 APPLICATION_ID = int.from_bytes(b"weav")
 
-TABLES = """
+LINK_BLOCKS = """
+CREATE INDEX links_rewritten ON links (id) WHERE is_rewritten;
+
+CREATE TABLE link_blocks (              -- out-edges of many pages, compressed; a page is in one block at most
+    number INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice
+    born INTEGER NOT NULL,              -- the lowest number among those of the blocks whose rows it took over
+    first_node INTEGER NOT NULL,        -- the lowest id of its pages
+    last_node INTEGER NOT NULL,         -- the highest; other blocks may have pages between
+    span_bits INTEGER NOT NULL,         -- the bits of last_node - first_node
+    rows INTEGER NOT NULL,              -- its pages, those without edges included
+    links INTEGER NOT NULL,
+    kinds TEXT NOT NULL,                -- JSON: how many links of each kind
+    packed_bytes INTEGER NOT NULL,      -- what its rows took in `links`
+    block_bytes INTEGER NOT NULL,
+    block BLOB NOT NULL                 -- docs/graph.md
+);
+CREATE INDEX link_blocks_span ON link_blocks (span_bits, first_node, last_node);
+CREATE INDEX link_blocks_facts ON link_blocks (first_node, last_node, born, rows, links, packed_bytes, block_bytes);
+"""
+
+NEAR_DUPLICATES = """
+CREATE TABLE signatures (               -- what the text of each new page is compared by, in the order of commit
+    number INTEGER PRIMARY KEY,
+    page_id INTEGER NOT NULL,
+    row BLOB NOT NULL,                  -- seven words of 64 bits, the page's id in the upper half of the first
+    keys BLOB NOT NULL                  -- eight words of 64 bits, by which it is found
+);
+
+CREATE TABLE near_bands (               -- the keys of signatures up to the number that `meta` has as near_merged_to
+    key INTEGER NOT NULL,               -- the upper 47 bits
+    number INTEGER NOT NULL,
+    PRIMARY KEY (key, number)
+) WITHOUT ROWID;
+
+CREATE TABLE near_duplicates (          -- which earlier page a page is nearly the same as
+    page_id INTEGER PRIMARY KEY,
+    other_id INTEGER NOT NULL,
+    similarity REAL NOT NULL            -- Jaccard index of the two texts, estimated
+);
+CREATE INDEX near_duplicates_other ON near_duplicates (other_id);
+
+CREATE TABLE near_clusters (            -- the pages that such pairs join, as of the last run's end
+    page_id INTEGER PRIMARY KEY,
+    representative_id INTEGER NOT NULL  -- the shortest URL's
+);
+CREATE INDEX near_clusters_representative ON near_clusters (representative_id);
+"""
+
+EDGES_VIEW = """
+CREATE VIEW edges AS                    -- needs links_json(packed) and block_json(block), which weaver registers
+    SELECT links.id AS source_id,
+        json_extract(edge.value, '$[0]') AS target_id,
+        json_extract(edge.value, '$[1]') AS kind
+    FROM links, json_each(links_json(links.packed)) AS edge
+    UNION ALL
+    SELECT json_extract(edge.value, '$[0]'),
+        json_extract(edge.value, '$[1]'),
+        json_extract(edge.value, '$[2]')
+    FROM link_blocks, json_each(block_json(link_blocks.block)) AS edge
+    WHERE json_extract(edge.value, '$[0]') NOT IN (SELECT id FROM links WHERE is_rewritten);
+"""
+
+TABLES = f"""
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -20,7 +82,7 @@ CREATE TABLE runs (                     -- one row for each time the crawl was s
     exit_reason TEXT NOT NULL DEFAULT '',
     cpu_s REAL NOT NULL DEFAULT 0,
     wall_s REAL NOT NULL DEFAULT 0,
-    counts TEXT NOT NULL DEFAULT '{}'   -- JSON: the status at the end of the run
+    counts TEXT NOT NULL DEFAULT '{{}}'   -- JSON: the status at the end of the run
 );
 
 CREATE TABLE hosts (                    -- one row for each origin (scheme, host, port) ever seen
@@ -62,11 +124,12 @@ CREATE TABLE pages (                    -- one row for each URL that was visited
 );
 CREATE INDEX pages_duplicate ON pages (duplicate_of) WHERE state = 'duplicate';
 
-CREATE TABLE links (                    -- a page's out-edges, packed; the view `edges` unpacks them
+CREATE TABLE links (                    -- a page's out-edges, packed, until they are sealed into a block
     id INTEGER PRIMARY KEY,
-    packed BLOB NOT NULL
+    packed BLOB NOT NULL,
+    is_rewritten INTEGER NOT NULL DEFAULT 0 -- 1: a block may hold an older row of the page; this one counts
 );
-
+{LINK_BLOCKS}
 CREATE TABLE contents (                 -- the first page that was seen with a digest
     digest BLOB PRIMARY KEY,            -- a body's with 'b' in front, a text's with 't'
     page_id INTEGER NOT NULL
@@ -78,10 +141,5 @@ CREATE TABLE frontier (                 -- what waits to be fetched
     url_id INTEGER NOT NULL,
     PRIMARY KEY (host_id, priority, url_id)
 ) WITHOUT ROWID;
-
-CREATE VIEW edges AS                    -- needs the function links_json(packed), which weaver registers
-    SELECT links.id AS source_id,
-        json_extract(edge.value, '$[0]') AS target_id,
-        json_extract(edge.value, '$[1]') AS kind
-    FROM links, json_each(links_json(links.packed)) AS edge;
-"""
+{NEAR_DUPLICATES}
+{EDGES_VIEW}"""

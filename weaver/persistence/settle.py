@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 
 from weaver.base.page import EdgeKind
 from weaver.base.record import Adjacency
-from weaver.persistence.packing import pack, unpack
+from weaver.codec import Row
+from weaver.persistence.disk_limit import dropped_links
+from weaver.persistence.link_blocks import transaction
+from weaver.persistence.link_rows import LinkRows
+from weaver.persistence.packing import pack
 
 # A carrier is a page with one of its digests, as `contents` writes them: `b` or `t` in front.
 _TABLES = (
@@ -45,13 +47,16 @@ _WRITES = (
         WHERE id = :page AND (state <> 'fetched' OR duplicate_of <> 0)""",
     """UPDATE pages SET state = 'duplicate', duplicate_of = :page
         WHERE id IN (SELECT id FROM member WHERE id <> :page) AND (state <> 'duplicate' OR duplicate_of <> :page)""",
-    """INSERT OR IGNORE INTO links (id, packed)
-        SELECT id, with_duplicate_edge(NULL, :page) FROM member WHERE id <> :page""",
-    """UPDATE links SET packed = with_duplicate_edge(packed, iif(id = :page, 0, :page))
-        WHERE id IN (SELECT id FROM member) AND packed <> with_duplicate_edge(packed, iif(id = :page, 0, :page))""",
     """INSERT INTO contents (digest, page_id) SELECT digest, :page FROM mark WHERE true
         ON CONFLICT (digest) DO UPDATE SET page_id = excluded.page_id WHERE page_id <> excluded.page_id""",
 )
+_MEMBERS = "SELECT id FROM member WHERE id > ? ORDER BY id LIMIT 1000"
+# A row that is there knows already whether a block has an older one.
+_ROW = """
+    INSERT INTO links (id, packed, is_rewritten) VALUES (?, ?, ?)
+        ON CONFLICT (id) DO UPDATE SET packed = excluded.packed
+"""
+_NO_EDGES: Row = (np.zeros(0, np.uint32), np.zeros(0, np.uint8))
 
 
 def settle_duplicates(connection: sqlite3.Connection) -> int:
@@ -66,30 +71,17 @@ def settle_duplicates(connection: sqlite3.Connection) -> int:
     """
     if not connection.execute("SELECT 1 FROM pages WHERE state = 'duplicate' LIMIT 1").fetchall():
         return 0
-    connection.create_function("with_duplicate_edge", 2, _with_duplicate_edge, deterministic=True)
-    with _transaction(connection):
+    with transaction(connection):
         for statement in _TABLES:
             connection.execute(statement)
-        clusters = 0
+        links, clusters = LinkRows(connection), 0
         while (seed := _next_seed(connection)) is not None:
             _spread(connection, seed)
-            _write(connection)
+            _write(connection, links)
             clusters += 1
         for table in _SCRATCH:
             connection.execute(f"DROP TABLE temp.{table}")
     return clusters
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing, temporary tables included."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
 
 
 def _next_seed(connection: sqlite3.Connection) -> int | None:
@@ -109,21 +101,37 @@ def _spread(connection: sqlite3.Connection, seed: int) -> None:
         step += 1
 
 
-def _write(connection: sqlite3.Connection) -> None:
+def _write(connection: sqlite3.Connection, links: LinkRows) -> None:
     ((representative,),) = connection.execute(_REPRESENTATIVE).fetchall()
     for statement in _WRITES:
         connection.execute(statement, {"page": representative})
+    _write_links(connection, links, representative)
     connection.execute("DELETE FROM seed WHERE id IN (SELECT id FROM member)")
 
 
-def _with_duplicate_edge(packed: bytes | None, representative: int) -> bytes:
-    """The blob with no edge of kind DUPLICATE but the one to `representative`, last; 0 for none at all."""
-    targets, kinds = unpack(pack(Adjacency()) if packed is None else packed)
+def _write_links(connection: sqlite3.Connection, links: LinkRows, representative: int) -> None:
+    """Give each member that lacks it the edge to the representative, and this one none."""
+    # Of a page without a row nobody can tell whether it was dropped: it must not come back with one edge of many.
+    is_whole = not dropped_links(connection).rows
+    last_id = 0
+    while members := connection.execute(_MEMBERS, (last_id,)).fetchall():
+        last_id = members[-1][0]
+        for (page_id,) in members:
+            wanted = [] if page_id == representative else [representative]
+            edges = links.edges_of(page_id)
+            if edges is not None and edges[0][edges[1] == EdgeKind.DUPLICATE].tolist() != wanted:
+                connection.execute(_ROW, (page_id, _with_duplicate_edge(edges, wanted), 1))
+            elif edges is None and wanted and is_whole:
+                connection.execute(_ROW, (page_id, _with_duplicate_edge(_NO_EDGES, wanted), 0))
+
+
+def _with_duplicate_edge(edges: Row, wanted: list[int]) -> bytes:
+    """The packed row with no edge of kind DUPLICATE but those wanted, last."""
+    targets, kinds = edges
     kept = kinds != EdgeKind.DUPLICATE
-    more = [representative] if representative else []
     return pack(
         Adjacency(
-            np.append(targets[kept], np.array(more, np.uint32)).tobytes(),
-            np.append(kinds[kept], np.full(len(more), EdgeKind.DUPLICATE, np.uint8)).tobytes(),
+            np.append(targets[kept], np.array(wanted, np.uint32)).tobytes(),
+            np.append(kinds[kept], np.full(len(wanted), EdgeKind.DUPLICATE, np.uint8)).tobytes(),
         )
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import chain
 from operator import itemgetter
 
@@ -19,7 +20,7 @@ Row = tuple[object, ...]
 QueueKey = tuple[int, int, int]
 
 
-class _Insert:
+class Insert:
     """An INSERT in two forms: of one row, and of 64."""
 
     def __init__(self, head: str, columns: int, tail: str = "") -> None:
@@ -48,20 +49,23 @@ _HOST_COLUMNS = (
     "robots_fetched_at",
     "robots_unreachable_since",
 )
-_HOSTS = _Insert(
+_HOSTS = Insert(
     f"INSERT INTO hosts ({', '.join(_HOST_COLUMNS)})",
     len(_HOST_COLUMNS),
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _HOST_COLUMNS[1:])}",
 )
-_URLS = _Insert("INSERT INTO urls (id, key, url, host_id, depth, source_id, redirects, reason)", 8)
-_PAGES = _Insert(
+_URLS = Insert("INSERT INTO urls (id, key, url, host_id, depth, source_id, redirects, reason)", 8)
+_PAGES = Insert(
     "INSERT OR REPLACE INTO pages (id, state, http_status, content_type, body_bytes, body_digest, text_digest,"
     " duplicate_of, title, fetched_at, reason)",
     11,
 )
-_LINKS = _Insert("INSERT OR REPLACE INTO links (id, packed)", 2)
-_CONTENTS = _Insert("INSERT OR IGNORE INTO contents (digest, page_id)", 2)
-_QUEUED = _Insert("INSERT OR IGNORE INTO frontier (host_id, priority, url_id)", 3)
+_LINKS = Insert("INSERT OR REPLACE INTO links (id, packed, is_rewritten)", 3)
+_CONTENTS = Insert("INSERT OR IGNORE INTO contents (digest, page_id)", 2)
+_SIGNATURES = Insert("INSERT INTO signatures (page_id, row, keys)", 3)
+_NEAR_DUPLICATES = Insert("INSERT OR REPLACE INTO near_duplicates (page_id, other_id, similarity)", 3)
+_QUEUED = Insert("INSERT OR IGNORE INTO frontier (host_id, priority, url_id)", 3)
+_VISITED = "SELECT id FROM pages WHERE id IN (SELECT value FROM json_each(?))"
 _KEY_OF_ROW = itemgetter(1)
 _DIGEST_OF_ROW = itemgetter(0)
 _DELETED = "DELETE FROM frontier WHERE host_id = ? AND priority = ? AND url_id = ?"
@@ -76,9 +80,13 @@ def write_records(connection: sqlite3.Connection, records: Sequence[CommitRecord
     if promoted:
         connection.executemany(_PROMOTED, promoted)
     pages = [record.page for record in records if record.page is not None]
+    links = _link_rows(records, _visited(connection, records))
     _PAGES.run(connection, [_page_row(page) for page in pages])
-    _LINKS.run(connection, _link_rows(records))
+    _LINKS.run(connection, links)
     _CONTENTS.run(connection, _content_rows(pages))
+    near = [record.near for record in records if record.near is not None]
+    _SIGNATURES.run(connection, [(row.page_id, row.row, row.keys) for row in near])
+    _NEAR_DUPLICATES.run(connection, [(row.page_id, row.other_id, row.similarity) for row in near if row.other_id])
     _write_queue(connection, records)
 
 
@@ -129,13 +137,19 @@ def _page_row(page: PageRow) -> Row:
     )
 
 
-def _link_rows(records: Iterable[CommitRecord]) -> list[Row]:
+def _visited(connection: sqlite3.Connection, records: Iterable[CommitRecord]) -> set[int]:
+    """Of the pages whose links are written, those that were visited before: a block may hold their links."""
+    ids = [record.page.id for record in records if record.page is not None and record.adjacency is not None]
+    return {page_id for (page_id,) in connection.execute(_VISITED, (json.dumps(ids),)).fetchall()}
+
+
+def _link_rows(records: Iterable[CommitRecord], visited: Container[int]) -> list[Row]:
     rows: list[Row] = []
     for record in records:
         if record.adjacency is not None:
             if record.page is None:
                 raise ValueError("expected a page beside the adjacency of a commit record, got none")
-            rows.append((record.page.id, pack(record.adjacency)))
+            rows.append((record.page.id, pack(record.adjacency), record.page.id in visited))
     return rows
 
 

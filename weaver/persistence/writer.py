@@ -6,16 +6,29 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from weaver.base.errors import PersistenceError
 from weaver.base.record import CommitRecord
 from weaver.base.settings import PersistenceSettings
+from weaver.persistence.chores import Chore
 from weaver.persistence.statements import write_records
 
 T = TypeVar("T")
+
+
+class Companion(Protocol):
+    """What is written along with the database, on the writer's thread."""
+
+    def write(self, connection: sqlite3.Connection, group: Sequence[CommitRecord]) -> None:
+        """Write what belongs to a group, within its transaction and before it ends."""
+        ...
+
+    def committed(self) -> None:
+        """The group that was written last is committed."""
+        ...
 
 
 class _Ask(Generic[T]):
@@ -37,6 +50,7 @@ class Writer:
 
     `start` opens the connection, on the thread. Any error ends it: the group is rolled back, every waiting
     future fails, `on_failure` is told, and all later calls raise PersistenceError.
+    A `chore` takes a step after each group, and as long as nothing is due.
     Invariant: `waiting` = records submitted - records committed.
     """
 
@@ -46,11 +60,15 @@ class Writer:
         settings: PersistenceSettings,
         on_commit: Callable[[int], None],
         on_failure: Callable[[BaseException], None],
+        companion: Companion | None = None,
+        chore: Chore | None = None,
     ) -> None:
         self._connect = connection_factory
         self._settings = settings
         self._on_commit = on_commit
         self._on_failure = on_failure
+        self._companion = companion
+        self._chore = chore
         self._queue: deque[CommitRecord | _Ask[Any]] = deque()
         self._wake = threading.Condition()
         self._asks = 0
@@ -135,6 +153,8 @@ class Writer:
         connection: sqlite3.Connection | None = None
         try:
             connection = self._connect(self._settings)
+            if self._chore is not None:
+                self._chore.start(connection)
             while self._step(connection):
                 pass
             connection.close()
@@ -143,24 +163,37 @@ class Writer:
             self._fail(connection, error)
 
     def _step(self, connection: sqlite3.Connection) -> bool:
-        """Commit one group, then answer the ask that ended it; False when closed and done."""
+        """Commit one group, answer the ask that ended it, and do a step of the chore; False when closed and done."""
         group, ask = self._take()
         if group:
             self._commit(connection, group)
         if ask is not None:
             self._answer(connection, ask)
-        return bool(group) or ask is not None
+        if self._closing and not self._queue:
+            return False
+        if self._chore is not None:
+            self._chore.step()
+        return True
 
     def _take(self) -> tuple[list[CommitRecord], _Ask[Any] | None]:
-        """The next group as soon as it is due, and the ask behind it; neither once closed and empty."""
+        """The next group as soon as it is due, and the ask behind it.
+
+        Neither once closed and empty, and where the chore has work before anything is due.
+        """
         group: list[CommitRecord] = []
         with self._wake:
             while not self._is_due():
+                if self._chore is not None and self._chore.has_work:
+                    return group, None
                 self._wake.wait(
                     self._first_at + self._settings.commit_interval - time.monotonic() if self._queue else None
                 )
             while self._queue and len(group) < self._settings.commit_pages:
-                item = self._queue.popleft()
+                item = self._queue[0]
+                if isinstance(item, _Ask) and group:
+                    # If the group can't be committed, whoever asks is still there to be told.
+                    break
+                self._queue.popleft()
                 if isinstance(item, _Ask):
                     self._asks -= 1
                     return group, item
@@ -175,10 +208,16 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, group: list[CommitRecord]) -> None:
         connection.execute("BEGIN IMMEDIATE")
         write_records(connection, group)
+        if self._companion is not None:
+            self._companion.write(connection, group)
         connection.execute("COMMIT")
+        if self._companion is not None:
+            self._companion.committed()
         with self._wake:
             self.waiting -= len(group)
             self.committed += len(group)
+        if self._chore is not None:
+            self._chore.added(sum(record.adjacency is not None for record in group))
         self._on_commit(len(group))
 
     def _answer(self, connection: sqlite3.Connection, ask: _Ask[Any]) -> None:
