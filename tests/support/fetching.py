@@ -30,6 +30,7 @@ async def fetching(
     private_headers_for: frozenset[str] = frozenset(),
     concurrency: int = 8,
     bodies_bytes: int = 1 << 30,
+    keeps_exchange: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Fetcher]:
     """A Fetcher that may visit loopback, unless the settings say otherwise."""
@@ -38,7 +39,7 @@ async def fetching(
     bodies = ByteGate(Account("bodies", bodies_bytes))
     transport = AiohttpTransport(
         wanted, concurrency, clock, bodies, Account("names", 1 << 20), lookup=lookup, tls=tls,
-        rate_window_s=rate_window_s,
+        rate_window_s=rate_window_s, keeps_exchange=keeps_exchange,
     )  # fmt: skip
     fetcher = replace(
         build_fetcher(wanted, USER_AGENT, concurrency, private_headers_for, clock, transport), bodies=bodies

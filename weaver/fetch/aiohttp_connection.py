@@ -71,6 +71,7 @@ class WatchedConnection(ResponseHandler):
         super().__init__(loop)
         self._connections = connections
         self._held_bytes = 0
+        self._peer = ""
         self._meter: WireMeter | None = None
         self._requests = 0
         self._answers = 0
@@ -78,6 +79,7 @@ class WatchedConnection(ResponseHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._held_bytes = _bytes_of(transport)
+        self._peer = str((transport.get_extra_info("peername") or ("",))[0])
         self._connections.opened(self._held_bytes)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -95,6 +97,7 @@ class WatchedConnection(ResponseHandler):
         self._answers = 0
         if self._meter is not None:
             self._meter.is_reused = self._requests > 1
+            self._meter.peer = self._peer
         super().set_response_params(**params)
 
     def data_received(self, data: bytes) -> None:

@@ -21,7 +21,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from weaver.base.clock import Clock
-from weaver.base.page import Failure, Fetched, Response
+from weaver.base.page import Exchange, Failure, Fetched, Response
 from weaver.base.settings import FetchSettings
 from weaver.fetch.address_guard import AddressGuard
 from weaver.fetch.aiohttp_connection import Connections, WatchedConnection, current_meter
@@ -99,6 +99,7 @@ class AiohttpTransport:
         lookup: Lookup | None = None,
         tls: ssl.SSLContext | None = None,
         rate_window_s: float = RATE_WINDOW_S,
+        keeps_exchange: bool = False,
     ) -> None:
         self._settings = settings
         self._concurrency = concurrency
@@ -108,6 +109,7 @@ class AiohttpTransport:
             self._guard, clock, names, capacity=settings.dns_entries, ttl_s=settings.dns_ttl, lookup=lookup
         )
         self._tls: ssl.SSLContext | bool = tls if tls is not None else settings.verify_tls
+        self._keeps_exchange = keeps_exchange
         self._limits = WireLimits(settings.max_header, settings.min_rate, rate_window_s)
         capacity = affordable_connections(concurrency * (1 + _IDLE_PER_REQUEST), concurrency)
         self._connections = Connections(capacity, bodies)
@@ -222,7 +224,11 @@ class AiohttpTransport:
             return self._failed(request, reason)
         truncated_by = "redirect_cap" if is_redirect and body.truncated_by == "max_body" else body.truncated_by
         elapsed_s = self._clock.monotonic() - request.started_at
-        return Response(request.url, response.status, headers, content, meter.received_bytes, elapsed_s, truncated_by)
+        return Response(
+            request.url, response.status, headers, content, meter.received_bytes, elapsed_s, truncated_by,
+            response.raw_headers,
+            _exchange(response, self._clock.wall() - elapsed_s, meter.peer) if self._keeps_exchange else None,
+        )  # fmt: skip
 
     def _failed(self, request: _Request, reason: str, detail: str = "") -> Failure:
         return failure(request.url, reason, detail, self._clock.monotonic() - request.started_at)
@@ -275,6 +281,21 @@ class AiohttpTransport:
 
 def _kept(most: int, size_bytes: int, bodies: ByteGate) -> int:
     return min(most, bodies.account.base_limit // _KEPT_SHARE // size_bytes)
+
+
+def _exchange(response: aiohttp.ClientResponse, started_at: float, peer: str) -> Exchange:
+    """The request as aiohttp sent it, and the status line as it came; it keeps neither as bytes."""
+    sent = response.request_info
+    lines = tuple((name.encode(), value.encode()) for name, value in sent.headers.items())
+    reason = (response.reason or "").encode("utf-8", "surrogateescape")
+    minor = 1 if response.version is None else response.version.minor
+    return Exchange(
+        started_at,
+        peer,
+        f"{sent.method} {sent.url.raw_path_qs} HTTP/1.1".encode(),
+        lines,
+        b"HTTP/1.%d %d %s" % (minor, response.status, reason),
+    )
 
 
 def _cookie_place(target: URL) -> tuple[str, str]:

@@ -186,12 +186,14 @@ def build_fetcher(
     *,
     bodies: Account | None = None,
     names: Account | None = None,
+    keeps_exchange: bool = False,
 ) -> Fetcher:
     """A Fetcher over aiohttp, or over `transport`; `private_headers_for` holds origins as `base.url.origin_of` says.
 
     Bodies in flight and connections are charged to `bodies`, addresses to `names`; without accounts nothing waits.
 
-    `concurrency` is lowered to what the process's file descriptors are enough for.
+    `concurrency` is lowered to what the process's file descriptors are enough for. With `keeps_exchange` a response
+    tells what an archive wants to know.
 
     Raises SettingsError for headers that can't be sent and networks that are none.
     """
@@ -201,7 +203,8 @@ def build_fetcher(
     gate = ByteGate(bodies or Account("bodies", sys.maxsize))
     if transport is None:
         names = names or Account("names", sys.maxsize)
-        transport = AiohttpTransport(settings, affordable_concurrency(concurrency), clock, gate, names)
+        connections = affordable_concurrency(concurrency)
+        transport = AiohttpTransport(settings, connections, clock, gate, names, keeps_exchange=keeps_exchange)
     return Fetcher(
         transport,
         gate,

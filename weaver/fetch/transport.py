@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from weaver.base.page import Fetched, Response
@@ -113,7 +113,4 @@ class ScriptedTransport:
 def _capped(fetched: Fetched, max_body_bytes: int) -> Fetched:
     if not isinstance(fetched, Response) or len(fetched.body) <= max_body_bytes:
         return fetched
-    body = fetched.body[:max_body_bytes]
-    return Response(
-        fetched.url, fetched.status, fetched.headers, body, fetched.wire_bytes, fetched.elapsed_s, "max_body"
-    )
+    return replace(fetched, body=fetched.body[:max_body_bytes], truncated_by="max_body")

@@ -32,6 +32,7 @@ class WireMeter:
         "_window_end",
         "interims",
         "is_reused",
+        "peer",
         "received_bytes",
         "violation",
     )
@@ -45,6 +46,7 @@ class WireMeter:
         self.received_bytes = 0
         self.interims = 0
         self.is_reused = False
+        self.peer = ""
         self.violation = ""
 
     def __repr__(self) -> str:
