@@ -17,11 +17,13 @@ class DuplicateLinks:
     """The rule for duplicates: `never`, `always`, or `elsewhere`, for a bounded number a URL template and host.
 
     The representative's links are known URLs already, so what is new on a duplicate leads elsewhere by itself;
-    the bound ends an infinite space of one page, and a real page behind two names loses nothing.
+    the bound ends an infinite space of one page, and a real page behind two names loses nothing. `left_alone` counts
+    the duplicates whose links were not followed: evidence of a trap where it grows.
     """
 
     def __init__(self, rule: Literal["never", "elsewhere", "always"], per_template: int, account: Account) -> None:
         self._rule = rule
+        self.left_alone = 0
         self._per_template = per_template
         self._counts: BoundedLRU[str, int] = BoundedLRU(
             "duplicate_templates",
@@ -33,8 +35,11 @@ class DuplicateLinks:
 
     def are_followed(self, template: str) -> bool:
         """Count one more duplicate of the template; False where its links are left alone."""
-        if self._rule != "elsewhere":
-            return self._rule == "always"
+        is_followed = self._rule == "always" or (self._rule == "elsewhere" and self._is_within(template))
+        self.left_alone += not is_followed
+        return is_followed
+
+    def _is_within(self, template: str) -> bool:
         count = (self._counts.get(template) or 0) + 1
         self._counts.put(template, count)
         return count <= self._per_template

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xxhash import xxh3_128_digest
 
+from weaver.native import compiled
+
 
 def body_digest(body: bytes) -> bytes:
     """xxh3-128 of the decoded body: 16 bytes; 64 bits would collide at web scale."""
@@ -18,7 +20,14 @@ def text_digest(text: str, min_chars: int) -> bytes:
     """
     if len(text) < min_chars:
         return b""
+    normalised, chars = _squeezed(text)
+    return b"" if chars < min_chars else xxh3_128_digest(normalised)
+
+
+def squeezed_in_python(text: str) -> tuple[bytes, int]:
+    """The text with each run of white space as one space, as UTF-8, and its length in characters."""
     normalised = " ".join(text.split())
-    if len(normalised) < min_chars:
-        return b""
-    return xxh3_128_digest(normalised.encode("utf-8", "surrogatepass"))
+    return normalised.encode("utf-8", "surrogatepass"), len(normalised)
+
+
+_squeezed = squeezed_in_python if compiled is None else compiled.squeezed
