@@ -11,6 +11,7 @@ from ada_url import join_url, normalize_url
 from publicsuffixlist import PublicSuffixList
 
 from weaver.base.settings import UrlSettings
+from weaver.native import compiled
 
 _HTTP = ("http://", "https://")
 _DEFAULT_PORTS = {"http:": 80, "https:": 443}
@@ -112,6 +113,24 @@ class Canonicalizer:
         if "@" in url:
             url = _without_userinfo(url)
         return self._with_canonical_query(url) if "?" in url else url
+
+    def canonical_many(self, hrefs: list[str], base: str) -> list[str | None]:
+        """`canonical` of each href on `base`, which is a URL as `join` gives it.
+
+        Compiled, it joins what is plainly written by itself, and asks the parser for the rest.
+        """
+        texts: list[str | None] = [None] * len(hrefs) if compiled is None else compiled.joined_plain(base, hrefs)
+        own: str | None = None
+        for place, text in enumerate(texts):
+            href = hrefs[place]
+            if text is not None:
+                texts[place] = self._with_canonical_query(text) if "?" in text else text
+            elif href and href[0] != "#":
+                texts[place] = self.canonical(href, base)
+            else:
+                # Links within the page, often the most, share one look at the base.
+                own = texts[place] = own or self.canonical("", base)
+        return texts
 
     def _with_canonical_query(self, url: str) -> str:
         path, _, query = url.partition("?")

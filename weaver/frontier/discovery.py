@@ -63,7 +63,7 @@ class Discovery:
         depths: Depths | None = None,
         edges_of: EdgesOf = lambda _url_id: (),
     ) -> None:
-        self._canonical = canonicalizer.canonical
+        self._canonical_many = canonicalizer.canonical_many
         self._key_seed = key_seed
         self._seen = seen
         self._hosts = hosts
@@ -120,8 +120,8 @@ class Discovery:
                 self.readmit(url_id, url, reason, depth)
 
     def _resolve_unknown(self, base: str, hrefs: list[str], ids: list[int], folder: Folder, finding: Finding) -> None:
-        unknown = dict.fromkeys(href for href, known in zip(hrefs, ids, strict=True) if not known)
-        texts = self._texts(base, unknown)
+        unknown = list(dict.fromkeys([href for href, known in zip(hrefs, ids, strict=True) if not known]))
+        texts = self._canonical_many(unknown, base)
         found = self._ids_of_texts([text for text in texts if text is not None], finding)
         resolved = {href: REFUSED if text is None else found[text] for href, text in zip(unknown, texts, strict=True)}
         for position, known in enumerate(ids):
@@ -129,12 +129,6 @@ class Discovery:
                 ids[position] = resolved[hrefs[position]]
         # What an empty, `#` or `?` href means depends on the page, not on its folder.
         self._cache.remember(folder, {href: known for href, known in resolved.items() if href and href[0] not in "#?"})
-
-    def _texts(self, base: str, hrefs: dict[str, None]) -> list[str | None]:
-        """The canonical text of each; links within the page, often the most, share one look at the base."""
-        canonical = self._canonical
-        own = canonical("", base)
-        return [canonical(href, base) if href and href[0] != "#" else own for href in hrefs]
 
     def _ids_of_texts(self, texts: list[str], finding: Finding) -> dict[str, int]:
         unique = list(dict.fromkeys(texts))
@@ -170,7 +164,7 @@ class Discovery:
             self._refused.add(url_id)
 
     def _promote(self, ids: list[int], finding: Finding) -> None:
-        for url_id in {known for known in ids if known > 0 and known in self._refused}:
+        for url_id in self._refused.among(ids):
             url, reason = self._refused_urls.get(url_id) or self._cold.refused_url(url_id) or ("", "")
             if url:
                 self.readmit(url_id, url, reason, finding.depth, finding.redirects)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from weaver.memory.budget import Account
 
 GROWTH_BYTES = 4096
@@ -21,6 +23,11 @@ class Refused:
     def __contains__(self, url_id: int) -> bool:
         index = url_id >> 3
         return index < len(self._bits) and bool(self._bits[index] >> (url_id & 7) & 1)
+
+    def among(self, url_ids: Iterable[int]) -> set[int]:
+        """Those of the ids that are held; what is no id (below 1) is not."""
+        bits, end = self._bits, 8 * len(self._bits)
+        return {url_id for url_id in url_ids if 0 < url_id < end and bits[url_id >> 3] >> (url_id & 7) & 1}
 
     def add(self, url_id: int) -> None:
         """Remember that the URL was refused for a reason that may pass."""

@@ -59,7 +59,7 @@ class Seen:
     def lookup(self, keys: list[int]) -> list[int]:
         """The ids of `keys`, 0 for a key never met."""
         uncommitted = self._uncommitted
-        ids: list[int] = self._table.get_many(np.array(keys, dtype=np.uint64)).tolist()
+        ids = self._table.get_list(keys)
         missing = []
         for position, known in enumerate(ids):
             if not known:

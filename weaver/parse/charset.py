@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from weaver.native import compiled
 from weaver.parse.labels import MULTI_BYTE, codec_of, encoding_of
 from weaver.parse.tokens import ATTRIBUTE
 
@@ -128,7 +129,11 @@ def _first_meta_charset(start: bytes) -> str:
     return next(filter(None, map(_meta_charset, _metas(start))), "")
 
 
-def _metas(start: bytes) -> Iterator[dict[bytes, bytes]]:
+def _metas(start: bytes) -> Iterable[dict[bytes, bytes]]:
+    return metas_in_python(start) if compiled is None else compiled.meta_attributes(start)
+
+
+def metas_in_python(start: bytes) -> Iterator[dict[bytes, bytes]]:
     """The attributes of each `<meta>`, by the prescan's own simple grammar (section 13.2.3.2)."""
     position = 0
     while step := _prescan_step.search(start, position):

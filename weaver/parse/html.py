@@ -11,6 +11,7 @@ from weaver.base.settings import ParseSettings
 from weaver.base.url import with_query_in
 from weaver.parse.census import Census, census_of
 from weaver.parse.charset import UTF_8, charset_of, query_codec, utf8_of
+from weaver.parse.contents import Contents
 from weaver.parse.flat import flattened
 from weaver.parse.guard import is_treeable
 from weaver.parse.head import HeadFacts
@@ -24,6 +25,7 @@ from weaver.parse.links import (
     is_nofollow,
     noindex_nofollow,
 )
+from weaver.parse.plain import plain_contents
 from weaver.parse.xhtml import flattened_xhtml
 
 # What a page's tree, links and text take at their peak for each byte of its body: articles 18, mere text 4 to 12, tags
@@ -57,12 +59,11 @@ def parse_page(response: Response, settings: ParseSettings) -> Parsed:
     if kind is Kind.OTHER:
         return _unparsed(response)
     charset, markup, note = _markup_of(response, settings, kind)
-    census = census_of(markup)
-    if not is_treeable(markup, census, settings.max_depth):
-        markup, note = flattened(markup, settings.max_links), "deep_nesting"
-        census = census_of(markup)
-    tree = LexborHTMLParser(markup, options=_OPTIONS)
-    return _parsed(response, tree, census, settings.max_links, charset, note)
+    contents = plain_contents(markup, settings)
+    if contents is None:
+        contents, is_treed = read_tree(markup, settings)
+        note = note if is_treed else "deep_nesting"
+    return _parsed(response, contents, charset, note)
 
 
 def peak_bytes(response: Response) -> int:
@@ -93,26 +94,36 @@ def _markup_of(response: Response, settings: ParseSettings, kind: Kind) -> tuple
     return (charset, markup, "malformed_xml") if flat is None else (charset, flat, "")
 
 
-def _parsed(
-    response: Response, tree: LexborHTMLParser, census: Census, max_links: int, charset: str, note: str
-) -> Parsed:
-    headers, url = response.headers, response.url
+def read_tree(markup: bytes, settings: ParseSettings) -> tuple[Contents, bool]:
+    """What is in the tree of a page, and True; what is in its markup, and False, where a tree would cost too much."""
+    census = census_of(markup)
+    is_treed = is_treeable(markup, census, settings.max_depth)
+    if not is_treed:
+        markup = flattened(markup, settings.max_links)
+        census = census_of(markup)
+    tree = LexborHTMLParser(markup, options=_OPTIONS)
     facts, title = _head_facts(tree, census)
-    hrefs, nofollow_hrefs, is_capped = _links(tree, census, max_links)
+    hrefs, nofollow_hrefs, is_capped = _links(tree, census, settings.max_links)
+    text = _visible_text(tree, _unseen_tags(census, facts))
+    return Contents(facts, title, hrefs, nofollow_hrefs, is_capped, text), is_treed
+
+
+def _parsed(response: Response, contents: Contents, charset: str, note: str) -> Parsed:
+    headers, url, facts = response.headers, response.url, contents.facts
     noindex, nofollow = noindex_nofollow(facts.directives | header_directives(headers))
     return Parsed(
         base_url=effective_base(url, facts.base_hrefs),
-        hrefs=_in_charset(hrefs, charset),
-        nofollow_hrefs=_in_charset(nofollow_hrefs, charset),
+        hrefs=_in_charset(contents.hrefs, charset),
+        nofollow_hrefs=_in_charset(contents.nofollow_hrefs, charset),
         canonical=facts.canonical or header_canonical(headers, url),
         refresh=header_refresh(headers, url) or facts.refresh,
-        title=title,
-        text=_visible_text(tree, _unseen_tags(census, facts)),
+        title=_collapsed(contents.title),
+        text=contents.text,
         charset=charset,
         noindex=noindex,
         nofollow=nofollow,
         is_html=True,
-        note=note or ("links_capped" if is_capped else ""),
+        note=note or ("links_capped" if contents.is_capped else ""),
     )
 
 
@@ -136,7 +147,7 @@ def _head_facts(tree: LexborHTMLParser, census: Census) -> tuple[HeadFacts, str]
             facts.take_meta(node.attributes)
     if title is None and census.titles:
         title = next((node for node in tree.tags("title") if not _is_foreign(node)), None)
-    return facts, _collapsed(title.text()) if title is not None else ""
+    return facts, title.text() if title is not None else ""
 
 
 def _collapsed(title: str) -> str:

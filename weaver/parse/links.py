@@ -66,13 +66,15 @@ def _refresh_target(text: str) -> str:
 
 def header_refresh(headers: Mapping[str, str], document_url: str) -> str | None:
     """The absolute URL that a Refresh header sends on to; None where there is none but the page itself."""
-    refresh = refresh_of(headers.get("refresh", ""))
+    text = headers.get("refresh")
+    refresh = refresh_of(text) if text else None
     return join(refresh[1], document_url) if refresh and refresh[1] else None
 
 
 def header_canonical(headers: Mapping[str, str], document_url: str) -> str | None:
     """The absolute URL of `Link: <...>; rel="canonical"` (RFC 8288, RFC 6596)."""
-    for match in _link_value(headers.get("link", "")):
+    text = headers.get("link")
+    for match in _link_value(text) if text else ():
         rel = _link_rel(match[2])
         if rel and "canonical" in (rel[1] or rel[2] or "").lower().split():
             return join(match[1], document_url)
@@ -88,7 +90,8 @@ def header_directives(headers: Mapping[str, str]) -> set[str]:
     """The directives of X-Robots-Tag that are for all robots or for weaver by name; a name holds until the next."""
     directives: set[str] = set()
     is_ours = True
-    for part in headers.get("x-robots-tag", "").lower().split(","):
+    text = headers.get("x-robots-tag")
+    for part in text.lower().split(",") if text else ():
         robot = _robot_name(part)
         if robot:
             is_ours = robot.group(1) in _OUR_NAMES

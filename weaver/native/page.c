@@ -1,0 +1,564 @@
+/* A plain page read without a tree: its links, head elements and text, as the tree would have them; or nothing. */
+#define PY_SSIZE_T_CLEAN
+#include "page.h"
+
+#include <string.h>
+
+#include "census.h"
+#include "markup.h"
+#include "references.h"
+#include "stack.h"
+
+#define MOST_BYTES (1 << 20)
+#define MOST_TAG_ATTRIBUTES 64
+#define MOST_FORMATTING_ATTRIBUTES 8
+/* Of tags without rules and of attributes; the guard of the tree allows a few more. */
+#define MOST_NAMES 3500
+#define NAMES_REMEMBERED 256
+/* The rest as in parse/open_elements.py: whatever is plain, its simulation of the stack lets pass too. */
+#define MOST_ATTRIBUTES 190000
+#define MOST_CLONES 150000
+#define MOST_STEPS 45000000
+#define MOVED_BYTES_PER_STEP 10
+#define MOST_DRAWN_TAGS 450
+
+enum { HREF, REL, NAME, HTTP_EQUIV, CONTENT, WANTED };
+static const struct { const char *name; Py_ssize_t length; } WANTED_NAMES[WANTED] = {
+    {"href", 4}, {"rel", 3}, {"name", 4}, {"http-equiv", 10}, {"content", 7},
+};
+static PyObject *wanted_keys[WANTED];
+
+typedef enum { BEFORE_HTML, BEFORE_HEAD, IN_HEAD, AFTER_HEAD, IN_BODY, AFTER_BODY, AFTER_HTML } Phase;
+
+typedef struct {
+    const char *at, *end;
+    Py_ssize_t length;
+    Phase phase;
+    Stack stack;
+    Value values[WANTED];
+    int names, attributes, tag_attributes;
+    long long steps;
+    int drawn_tags;  /* since the drawing began */
+    bool has_odd_drawing; /* one that the simulation doesn't take whole */
+    bool is_sure;    /* by the numbers of its tags alone */
+    bool is_in_cell; /* text that follows stays where it is, as far as the simulation sees */
+    bool is_empty_tag;
+    long clones_left;
+    Py_ssize_t links_left;
+    bool is_capped, has_doctype;
+    uint32_t names_seen[NAMES_REMEMBERED];
+    bool goes_on; /* what text comes next belongs to the text node before it */
+    bool has_text;
+    References references;
+    Buffer text;
+    PyObject *hrefs, *nofollow, *heads, *title, *is_nofollow;
+} Page;
+
+static void take_wanted(Page *page, const char *name, Py_ssize_t length, Value value)
+{
+    for (int i = 0; i < WANTED; i++)
+        if (length == WANTED_NAMES[i].length && matches(name, WANTED_NAMES[i].name, length)) {
+            if (!page->values[i].is_there)
+                page->values[i] = value;
+            return;
+        }
+}
+
+/* Count distinct names, some of them twice: a name is forgotten when another one takes its place. */
+static void note_name(Page *page, const char *name, Py_ssize_t length)
+{
+    if ((length == 5 && !memcmp(name, "class", 5)) || (length == 4 && !memcmp(name, "href", 4)))
+        return;
+    uint32_t hash = 2166136261u;
+    for (Py_ssize_t at = 0; at < length; at++)
+        hash = (hash ^ (uint8_t)name[at]) * 16777619u;
+    uint32_t *seen = &page->names_seen[(hash ^ hash >> 16) % NAMES_REMEMBERED];
+    page->names += *seen != hash;
+    *seen = hash;
+}
+
+/* Read a tag's attributes up to behind its `>`; of those that are wanted, the first of each counts. */
+static bool read_attributes(Page *page, bool is_wanted)
+{
+    Attribute attribute = {.at = page->at, .end = page->end};
+    int count = 0;
+    if (is_wanted)
+        memset(page->values, 0, sizeof(page->values));
+    while (next_attribute(&attribute)) {
+        count++;
+        note_name(page, attribute.name, attribute.name_length);
+        if (is_wanted)
+            take_wanted(page, attribute.name, attribute.name_length, attribute.value);
+    }
+    page->at = attribute.at;
+    page->is_empty_tag = attribute.is_empty_tag;
+    page->tag_attributes = count;
+    page->attributes += count;
+    page->steps += count * count / 2;
+    return attribute.is_closed && count <= MOST_TAG_ATTRIBUTES && page->attributes <= MOST_ATTRIBUTES
+        && page->names <= MOST_NAMES;
+}
+
+/* The text of an attribute without the white space around it; NULL with or without an error set: not plain. */
+static PyObject *text_of(Page *page, Value value, bool is_stripped)
+{
+    Buffer *scratch = &page->references.scratch;
+    scratch->length = 0;
+    if (!memchr(value.at, '&', (size_t)value.length)) {
+        /* Most values are read where they stand. */
+    } else if (!decode_references(&page->references, scratch, value.at, value.at + value.length, true)) {
+        return NULL;
+    } else {
+        value.at = scratch->bytes;
+        value.length = scratch->length;
+    }
+    while (is_stripped && value.length && is_space(value.at[value.length - 1]))
+        value.length--;
+    while (is_stripped && value.length && is_space(*value.at))
+        value.at++, value.length--;
+    return PyUnicode_DecodeUTF8(value.at, value.length, "strict");
+}
+
+/* Whether a value may hold a word; one with references may hold any. */
+static bool may_say(Value value, const char *word, Py_ssize_t length)
+{
+    return value.is_there
+        && (memchr(value.at, '&', (size_t)value.length) || contains(value.at, value.at + value.length, word, length));
+}
+
+static bool add_link(Page *page)
+{
+    Value rel = page->values[REL];
+    PyObject *links = page->hrefs;
+    if (!page->values[HREF].is_there)
+        return true;
+    if (!page->links_left) {
+        page->is_capped = true;
+        return true;
+    }
+    page->links_left--;
+    if (may_say(rel, "nofollow", 8) || may_say(rel, "ugc", 3) || may_say(rel, "sponsored", 9)) {
+        PyObject *text = text_of(page, rel, false);
+        PyObject *answer = text ? PyObject_CallOneArg(page->is_nofollow, text) : NULL;
+        Py_XDECREF(text);
+        if (!answer)
+            return false;
+        links = answer == Py_True ? page->nofollow : links;
+        Py_DECREF(answer);
+    }
+    PyObject *href = text_of(page, page->values[HREF], true);
+    if (!href)
+        return false;
+    bool is_added = PyList_Append(links, href) == 0;
+    Py_DECREF(href);
+    return is_added;
+}
+
+/* A head element as (tag, attributes), for the code that reads those of a tree. */
+static bool add_head(Page *page, const Tag *tag)
+{
+    PyObject *attributes = PyDict_New();
+    bool is_kept = attributes != NULL;
+    for (int i = 0; is_kept && i < WANTED; i++) {
+        if (!page->values[i].is_there)
+            continue;
+        PyObject *text = text_of(page, page->values[i], false);
+        is_kept = text && PyDict_SetItem(attributes, wanted_keys[i], text) == 0;
+        Py_XDECREF(text);
+    }
+    PyObject *head = is_kept ? Py_BuildValue("(sO)", tag->name, attributes) : NULL;
+    is_kept = head && PyList_Append(page->heads, head) == 0;
+    Py_XDECREF(head);
+    Py_XDECREF(attributes);
+    return is_kept;
+}
+
+/* Of head elements, those that may say something of the page: parse/head.py looks closer. */
+static bool is_telling(const Page *page, Rule rule)
+{
+    const Value *values = page->values;
+    if (rule == LINK)
+        return page->phase == IN_HEAD && may_say(values[REL], "canonical", 9);
+    if (rule == META)
+        return values[CONTENT].is_there
+            && (may_say(values[HTTP_EQUIV], "refresh", 7) || may_say(values[NAME], "robots", 6)
+                || may_say(values[NAME], "weaver", 6) || may_say(values[NAME], "*", 1));
+    return rule == BASE;
+}
+
+/* Text of the body: one node, or what the node before it goes on with. */
+static bool add_text(Page *page, const char *from, const char *to)
+{
+    if (from == to)
+        return true;
+    if (!page->goes_on && page->has_text && !buffer_add(&page->text, " ", 1))
+        return false;
+    page->goes_on = page->has_text = true;
+    return decode_references(&page->references, &page->text, from, to, false);
+}
+
+static bool add_raw_text(Page *page, const char *from, const char *to)
+{
+    if (from == to)
+        return true;
+    if (!page->goes_on && page->has_text && !buffer_add(&page->text, " ", 1))
+        return false;
+    page->goes_on = page->has_text = true;
+    return buffer_add(&page->text, from, to - from);
+}
+
+/* Go to behind the end tag of an element whose content is no markup; its content, or false where it has no end. */
+static bool pass_content(Page *page, const char *name, Py_ssize_t length, const char **from, const char **to)
+{
+    const char *at = *from = page->at;
+    while ((at = find(at, page->end, '<'))) {
+        if (page->end - at > length + 2 && at[1] == '/' && matches(at + 2, name, length)
+            && (is_space(at[length + 2]) || at[length + 2] == '/' || at[length + 2] == '>'))
+            break;
+        at++;
+    }
+    if (!at)
+        return false;
+    *to = at;
+    page->at = at + length + 2;
+    return read_attributes(page, false);
+}
+
+/* In `<!-- <script` a script goes on past its end tag (13.2.5.18). */
+static bool is_simple_script(const char *from, const char *to)
+{
+    const char *at = from;
+    while ((at = find(at, to, '<'))) {
+        if (to - at >= 4 && !memcmp(at, "<!--", 4))
+            return !contains(at, to, "<script", 7);
+        at++;
+    }
+    return true;
+}
+
+/* A line feed at the start of a pre or textarea is none (13.2.6.4.7); one that is a reference is refused. */
+static bool pass_newline(const char **at, const char *end)
+{
+    if (*at < end && **at == '\n') {
+        ++*at;
+        return true;
+    }
+    return end - *at < 2 || (*at)[0] != '&' || ((*at)[1] != '#' && (*at)[1] != 'N');
+}
+
+static bool take_content(Page *page, const Tag *tag)
+{
+    const char *from, *to;
+    if (!pass_content(page, tag->name, (Py_ssize_t)tag->length, &from, &to))
+        return false;
+    if (tag->rule == SCRIPT)
+        return is_simple_script(from, to);
+    if (tag->rule == TEXTAREA) {
+        bool is_added = pass_newline(&from, to) && add_text(page, from, to);
+        page->goes_on = false;
+        return is_added;
+    }
+    if (tag->rule == TITLE && !page->title) {
+        page->text.length = 0;
+        if (!decode_references(&page->references, &page->text, from, to, false))
+            return false;
+        page->title = PyUnicode_DecodeUTF8(page->text.bytes, page->text.length, "strict");
+        page->text.length = 0;
+        return page->title != NULL;
+    }
+    return true;
+}
+
+static bool enter_body(Page *page)
+{
+    static const char html[] = "html", body[] = "body";
+    page->phase = IN_BODY;
+    page->goes_on = false;
+    page->stack.open[0] = (Element){tag_of(html, 4), html, 4};
+    page->stack.open[1] = (Element){tag_of(body, 4), body, 4};
+    page->stack.depth = 2;
+    return true;
+}
+
+static bool start_in_head(Page *page, const Tag *tag)
+{
+    bool is_wanted = tag->rule == BASE || tag->rule == META || tag->rule == LINK;
+    if (!read_attributes(page, is_wanted))
+        return false;
+    if (is_wanted)
+        return !is_telling(page, tag->rule) || add_head(page, tag);
+    return take_content(page, tag);
+}
+
+static bool is_cheap(Page *page, Rule rule)
+{
+    page->clones_left += 2 - page->stack.formatting;
+    page->steps += page->stack.depth + page->stack.formatting + page->stack.loose;
+    bool is_wide = page->tag_attributes > MOST_FORMATTING_ATTRIBUTES && (rule == FORMATTING || rule == ANCHOR);
+    return page->clones_left >= 0 && page->steps <= MOST_STEPS && !is_wide;
+}
+
+static bool start_in_body(Page *page, Element element)
+{
+    Rule rule = element.tag->rule;
+    bool is_wanted = rule == ANCHOR || rule == AREA || rule == BASE || rule == META;
+    bool is_drawn = page->stack.drawings > 0;
+    if (!read_attributes(page, is_wanted))
+        return false;
+    Verdict verdict = stack_start(&page->stack, element, page->is_empty_tag);
+    page->drawn_tags = rule == SVG ? 0 : page->drawn_tags + is_drawn;
+    if (page->drawn_tags > MOST_DRAWN_TAGS || (rule == SVG && page->is_empty_tag))
+        page->has_odd_drawing = true;
+    page->is_in_cell = rule == CELL || rule == CAPTION || (page->is_in_cell && (rule < TABLE || rule > COLUMN));
+    if (verdict == REFUSE || !is_cheap(page, rule))
+        return false;
+    if (verdict == IGNORE)
+        return true;
+    page->goes_on = false;
+    switch (is_drawn ? DRAWN : rule) {
+    case ANCHOR: case AREA:
+        return add_link(page);
+    case BASE: case META:
+        return !is_telling(page, rule) || add_head(page, element.tag);
+    case TEXTAREA: case RAW: case SCRIPT:
+        return take_content(page, element.tag);
+    case PREFORMATTED:
+        return pass_newline(&page->at, page->end);
+    default:
+        return true;
+    }
+}
+
+static bool start_tag(Page *page, Element element)
+{
+    Rule rule = element.tag->rule;
+    if (page->phase == BEFORE_HTML) {
+        page->phase = BEFORE_HEAD;
+        if (rule == HTML)
+            return read_attributes(page, false);
+    }
+    if (page->phase == BEFORE_HEAD && rule != HTML) {
+        page->phase = IN_HEAD;
+        if (rule == HEAD)
+            return read_attributes(page, false);
+    }
+    bool is_of_head = rule == BASE || rule == META || rule == LINK || rule == TITLE || rule == SCRIPT
+        || (rule == RAW && element.length == 5); /* style */
+    if (page->phase == IN_HEAD && is_of_head)
+        return start_in_head(page, element.tag);
+    if (page->phase == IN_HEAD || page->phase == AFTER_HEAD) {
+        if (is_of_head || rule == RAW || rule == NOSCRIPT || rule == HTML || rule == HEAD || rule == REFUSED)
+            return false;
+        enter_body(page);
+        if (rule == BODY)
+            return read_attributes(page, false);
+    }
+    return page->phase == IN_BODY && start_in_body(page, element);
+}
+
+static bool end_body(Page *page)
+{
+    for (int at = page->stack.depth - 1; at > 1; at--) {
+        Rule rule = page->stack.open[at].tag->rule;
+        if (rule != PARAGRAPH && rule != ITEM && rule != DESCRIPTION)
+            return false;
+    }
+    page->phase = AFTER_BODY;
+    return true;
+}
+
+static bool end_tag(Page *page, Element element)
+{
+    Rule rule = element.tag->rule;
+    if (!read_attributes(page, false))
+        return false;
+    if (rule == HEAD && (page->phase == IN_HEAD || page->phase == BEFORE_HEAD)) {
+        page->phase = AFTER_HEAD;
+        return true;
+    }
+    if (rule == BODY && page->phase == IN_BODY)
+        return end_body(page);
+    if (rule == HTML && (page->phase == AFTER_BODY || page->phase == IN_BODY)) {
+        bool is_ended = page->phase == AFTER_BODY || end_body(page);
+        page->phase = AFTER_HTML;
+        return is_ended;
+    }
+    if (page->phase != IN_BODY)
+        return false;
+    if (page->stack.drawings && (page->tag_attributes || ++page->drawn_tags > MOST_DRAWN_TAGS))
+        page->has_odd_drawing = true;
+    page->tag_attributes = 0;
+    Verdict verdict = stack_end(&page->stack, element);
+    page->is_in_cell = page->is_in_cell && (rule < ISLAND || rule > COLUMN);
+    page->goes_on = page->goes_on && verdict == IGNORE;
+    return verdict != REFUSE && is_cheap(page, ORDINARY);
+}
+
+static bool take_tag(Page *page, bool is_end)
+{
+    const char *name = page->at, *at = name;
+    while (at < page->end && !is_space(*at) && *at != '/' && *at != '>')
+        at++;
+    Element element = {tag_of(name, (size_t)(at - name)), name, (size_t)(at - name)};
+    page->at = at;
+    if (!element.tag->name)
+        note_name(page, name, at - name);
+    return is_end ? end_tag(page, element) : start_tag(page, element);
+}
+
+/* `<?...>` and `<!...>` are comments that end at the first `>`; in drawings they may be text. */
+static bool take_bogus_comment(Page *page)
+{
+    const char *end = page->stack.drawings ? NULL : find(page->at, page->end, '>');
+    page->at = end ? end + 1 : NULL;
+    if (page->phase < AFTER_BODY)
+        page->goes_on = false;
+    return end != NULL;
+}
+
+/* Whether a document's type is one of those that are known not to mean quirks mode (13.2.6.4.1). */
+static bool is_of_later_mode(const char *from, const char *end)
+{
+    while (from < end && is_space(*from))
+        from++;
+    if (end - from < 4 || !matches(from, "html", 4))
+        return false;
+    return is_blank(from + 4, end) || contains(from, end, "\"-//w3c//dtd xhtml 1.0 strict//", 31)
+        || contains(from, end, "\"-//w3c//dtd xhtml 1.0 transitional//", 37)
+        || contains(from, end, "\"-//w3c//dtd html 4.01//", 24);
+}
+
+/* A comment with nothing odd about it, or the document's type. */
+static bool take_declaration(Page *page)
+{
+    const char *at = page->at;
+    page->has_odd_drawing = page->has_odd_drawing || page->stack.drawings;
+    if (page->end - at >= 2 && at[0] == '-' && at[1] == '-') {
+        at += 2;
+        if (at < page->end && (*at == '>' || *at == '-'))
+            return false;
+        while ((at = find(at, page->end, '-'))) {
+            if (page->end - at >= 3 && at[1] == '-' && at[2] == '>')
+                break;
+            if (page->end - at >= 4 && at[1] == '-' && at[2] == '!' && at[3] == '>')
+                return false;
+            at++;
+        }
+        page->at = at ? at + 3 : NULL;
+        if (page->phase < AFTER_BODY)
+            page->goes_on = false;
+        return page->at != NULL;
+    }
+    if (page->end - at < 8 || !matches(at, "doctype", 7))
+        return take_bogus_comment(page);
+    if (page->phase != BEFORE_HTML || page->has_doctype)
+        return false;
+    const char *end = find(at, page->end, '>');
+    page->has_doctype = true;
+    page->stack.is_quirky = !end || !is_of_later_mode(at + 7, end);
+    page->at = end ? end + 1 : NULL;
+    return page->at != NULL;
+}
+
+static bool take_text(Page *page, const char *from, const char *to)
+{
+    bool is_white = is_blank(from, to);
+    switch (page->phase) {
+    case BEFORE_HTML: case BEFORE_HEAD: case IN_HEAD: case AFTER_HEAD:
+        return is_white;
+    case IN_BODY:
+        if (page->stack.drawings && find(from, to, '<'))
+            page->has_odd_drawing = true;
+        if (!is_white && page->stack.tables && !page->is_in_cell)
+            page->steps += page->length / MOVED_BYTES_PER_STEP;
+        return (is_white || !stack_moves_text(&page->stack)) && add_text(page, from, to);
+    default:
+        return is_white && add_raw_text(page, from, to);
+    }
+}
+
+static bool read_all(Page *page)
+{
+    while (page->at < page->end) {
+        const char *from = page->at, *next = find(from, page->end, '<');
+        /* What doesn't open a tag is text. */
+        while (next && next + 1 < page->end && !is_letter(next[1]) && !strchr("/!?", next[1]))
+            next = find(next + 1, page->end, '<');
+        if (!next)
+            return take_text(page, from, page->end);
+        if (next > from && !take_text(page, from, next))
+            return false;
+        if (next + 2 >= page->end)
+            return false;
+        page->at = next + 1 + !is_letter(next[1]);
+        bool is_read = is_letter(next[1]) ? take_tag(page, false)
+            : next[1] == '/' ? is_letter(next[2]) && take_tag(page, true)
+            : next[1] == '!' ? take_declaration(page) : take_bogus_comment(page);
+        if (!is_read)
+            return false;
+    }
+    return true;
+}
+
+/* All that was found; a new reference, or NULL with an error. */
+static PyObject *found(Page *page)
+{
+    if (page->phase < IN_BODY && page->text.length)
+        page->text.length = 0;
+    PyObject *text = PyUnicode_DecodeUTF8(page->text.bytes ? page->text.bytes : "", page->text.length, "strict");
+    if (!text)
+        return NULL;
+    return Py_BuildValue("(OOOOON)", page->hrefs, page->nofollow, page->is_capped ? Py_True : Py_False, page->heads,
+                         page->title ? page->title : Py_None, text);
+}
+
+static PyObject *nothing_unless_fatal(void)
+{
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError))
+        return NULL;
+    PyErr_Clear();
+    Py_RETURN_NONE;
+}
+
+PyObject *read_page(PyObject *module, PyObject *arguments)
+{
+    Page page = {.clones_left = MOST_CLONES, .stack.is_quirky = true};
+    Py_buffer markup, kinds;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y*y*niO!O", &markup, &kinds, &page.links_left, &page.stack.most,
+                          &PyDict_Type, &page.references.names, &page.is_nofollow))
+        return NULL;
+    PyObject *answer = NULL;
+    page.at = markup.buf;
+    page.end = page.at + markup.len;
+    page.length = markup.len;
+    page.hrefs = PyList_New(0);
+    page.nofollow = PyList_New(0);
+    page.heads = PyList_New(0);
+    bool is_readable = page.hrefs && page.nofollow && page.heads && page.stack.most > 2 && markup.len <= MOST_BYTES
+        && !find(page.at, page.end, '\0') && !find(page.at, page.end, '\r')
+        && has_few_roots(&markup, &kinds, page.stack.most, &page.is_sure);
+    page.stack.most = page.stack.most < DEEPEST ? page.stack.most : DEEPEST;
+    if (is_readable && read_all(&page) && (page.is_sure || !page.has_odd_drawing))
+        answer = found(&page);
+    if (!answer)
+        answer = nothing_unless_fatal();
+    Py_XDECREF(page.hrefs);
+    Py_XDECREF(page.nofollow);
+    Py_XDECREF(page.heads);
+    Py_XDECREF(page.title);
+    buffer_free(&page.text);
+    buffer_free(&page.references.scratch);
+    PyBuffer_Release(&markup);
+    PyBuffer_Release(&kinds);
+    return answer;
+}
+
+bool page_init(void)
+{
+    tags_init();
+    for (int i = 0; i < WANTED; i++)
+        if (!(wanted_keys[i] = PyUnicode_InternFromString(WANTED_NAMES[i].name)))
+            return false;
+    return true;
+}

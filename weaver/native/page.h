@@ -1,0 +1,11 @@
+#ifndef WEAVER_PAGE_H
+#define WEAVER_PAGE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdbool.h>
+
+bool page_init(void);
+PyObject *read_page(PyObject *module, PyObject *arguments);
+
+#endif

@@ -1,0 +1,9 @@
+#ifndef WEAVER_TABLE_H
+#define WEAVER_TABLE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+PyObject *found_in_table(PyObject *module, PyObject *arguments);
+
+#endif

@@ -1,0 +1,34 @@
+"""A plain page: one whose links, head and text need no tree, for its markup alone says what the tree would.
+
+The compiled reader follows the tree builder's rules tag by tag, and gives up at the first thing that takes the tree
+itself to know: elements that are opened again, content moved out of tables, formulas, templates, bad bytes.
+"""
+
+from __future__ import annotations
+
+from html.entities import html5
+
+from weaver.base.settings import ParseSettings
+from weaver.native import compiled
+from weaver.parse.census import KIND_BY_PAIR
+from weaver.parse.contents import Contents
+from weaver.parse.head import HeadFacts
+from weaver.parse.links import is_nofollow
+
+_KINDS = KIND_BY_PAIR.tobytes()
+
+
+def plain_contents(markup: bytes, settings: ParseSettings) -> Contents | None:
+    """What a plain page holds, the same as its tree's; None where the page isn't plain, or nothing is compiled."""
+    if compiled is None:
+        return None
+    if b"\r" in markup:
+        markup = markup.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    found = compiled.read_page(markup, _KINDS, settings.max_links, settings.max_depth, html5, is_nofollow)
+    if found is None:
+        return None
+    hrefs, nofollow_hrefs, is_capped, heads, title, text = found
+    facts = HeadFacts()
+    for tag, attributes in heads:
+        facts.take(tag, attributes)
+    return Contents(facts, title or "", hrefs, nofollow_hrefs, is_capped, text)
