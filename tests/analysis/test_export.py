@@ -135,6 +135,7 @@ def test_duplicates_name_their_representative(crawl: Path) -> None:
     assert json_rows(crawl, "duplicates", with_urls=True) == [
         {
             "representative_id": TWO, "member_id": COPY, "same": "body", "content_hash": (b"2" * 16).hex(),
+            "similarity": 1.0,
             "representative_url": URLS[TWO], "member_url": URLS[COPY],
         }
     ]  # fmt: skip

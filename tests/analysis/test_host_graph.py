@@ -36,12 +36,12 @@ def test_degrees_are_those_of_the_graph(graph: tuple[int, Pairs]) -> None:
 
 
 def test_edges_are_counted_by_kind(tmp_path: Path) -> None:
-    """Parallel edges of several kinds are several edges of one pair; of chosen kinds the others are not there."""
-    kinds = Counter(kind.name.lower() for edges in EDGES.values() for _, kind in edges)
+    """Parallel edges of several kinds are several edges of one pair; each known kind is named, also with none."""
+    kinds = {kind.name.lower(): 0 for kind in EdgeKind} | Counter(kind.name.lower() for edges in EDGES.values() for _, kind in edges)
     with open_reader(make_crawl(tmp_path / "crawl")) as reader:
         stats = graph_stats(EdgeStream(reader))
         redirects = graph_stats(EdgeStream(reader), frozenset({EdgeKind.REDIRECT}))
-    assert stats.by_kind == dict(kinds)
+    assert stats.by_kind == kinds
     assert (redirects.edges, redirects.by_kind["hyperlink"], int(redirects.in_degrees[TWO - 1])) == (1, 0, 1)
     assert summarised(stats.out_degrees).highest == stats.out_degrees[FRONT - 1] == 9
     assert summarised(stats.out_degrees).none == len(URLS) - len(EDGES)

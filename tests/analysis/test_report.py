@@ -23,7 +23,7 @@ def test_a_killed_crawl_is_interrupted_and_counted_again(tmp_path: Path) -> None
     status = disk_status(make_crawl(tmp_path / "crawl", exit_reason=None))
     assert status["state"] == "interrupted"
     assert status["pages"] == {
-        "fetched": 3, "new": 2, "duplicate": 1, "redirect": 1, "failed": 1, "blocked_robots": 1,
+        "fetched": 3, "new": 2, "duplicate": 1, "near_duplicates": 0, "redirect": 1, "failed": 1, "blocked_robots": 1,
         "skipped": {"nofollow": 1, "out_of_scope": 1},
     }  # fmt: skip
     assert status["urls"] == {"known": 9, "queued": 1, "in_flight": 0}
@@ -45,7 +45,7 @@ def test_the_report_counts_failures_and_copies(tmp_path: Path) -> None:
     """The report tells failures by reason, duplicates, and the hosts that were slow or failed."""
     report = crawl_report(make_crawl(tmp_path / "crawl"))
     assert report["failures"] == {"http_404": 1}
-    assert report["clusters"] == {"pages": 1, "representatives": 1}
+    assert report["clusters"] == {"pages": 1, "representatives": 1, "near_pages": 0, "near_clusters": 0}
     assert report["slowest_hosts"] == [{"origin": "http://a.test", "pages": 5, "failed": 1, "span_s": 5.0}]
     assert report["failing_hosts"] == report["slowest_hosts"]
 
