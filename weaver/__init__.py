@@ -21,6 +21,7 @@ from weaver.base.errors import (
     DirectoryError,
     DirectoryLocked,
     MissingLibrary,
+    NotResident,
     PersistenceError,
     SeedError,
     SettingsError,
@@ -33,18 +34,28 @@ from weaver.base.version import VERSION
 __version__ = VERSION
 
 if TYPE_CHECKING:
+    from weaver.analysis.corpus import Corpus, CorpusSettings, dedupe_corpus
     from weaver.analysis.disk_graph import DiskGraph, open_graph
     from weaver.base.settings import Settings
     from weaver.base.sources import load_settings
-    from weaver.pipeline import Crawl, ExitReason, PageResult, open_crawl
+    from weaver.dedupe import Clusters, ContentIndex, NearIndex, SignatureEngine
+    from weaver.pipeline import Crawl, CrawlGraph, ExitReason, PageResult, open_crawl
 
 # Loaded at first use: `import weaver` stays quick, and `weaver --help` needs no HTTP client.
 _HOMES = {
+    "Clusters": "weaver.dedupe",
+    "ContentIndex": "weaver.dedupe",
+    "Corpus": "weaver.analysis.corpus",
+    "CorpusSettings": "weaver.analysis.corpus",
     "Crawl": "weaver.pipeline",
+    "CrawlGraph": "weaver.pipeline",
     "DiskGraph": "weaver.analysis.disk_graph",
     "ExitReason": "weaver.pipeline",
+    "NearIndex": "weaver.dedupe",
     "PageResult": "weaver.pipeline",
     "Settings": "weaver.base.settings",
+    "SignatureEngine": "weaver.dedupe",
+    "dedupe_corpus": "weaver.analysis.corpus",
     "load_settings": "weaver.base.sources",
     "open_crawl": "weaver.pipeline",
     "open_graph": "weaver.analysis.disk_graph",
@@ -52,22 +63,31 @@ _HOMES = {
 
 __all__ = [
     "BudgetExceeded",
+    "Clusters",
+    "ContentIndex",
+    "Corpus",
+    "CorpusSettings",
     "Crawl",
+    "CrawlGraph",
     "DirectoryError",
     "DirectoryLocked",
     "DiskGraph",
     "EdgeKind",
     "ExitReason",
     "MissingLibrary",
+    "NearIndex",
+    "NotResident",
     "PageResult",
     "PageState",
     "PersistenceError",
     "SeedError",
     "Settings",
     "SettingsError",
+    "SignatureEngine",
     "TooLarge",
     "WeaverError",
     "__version__",
+    "dedupe_corpus",
     "load_settings",
     "open_crawl",
     "open_graph",

@@ -41,6 +41,28 @@ async def test_the_quickstart_runs_as_it_stands(tmp_path: Path, capsys: pytest.C
     assert "200 fetched" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+async def test_the_graph_page_runs_as_it_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each python block of docs/graph.md runs, in a folder where the quickstart's first crawl is."""
+    first, blocks = _blocks("docs/quickstart.md")[0], _blocks("docs/graph.md")
+    assert len(blocks) >= 3
+    async with demo_web() as web:
+        names: dict[str, object] = {"SEED": web.seed}
+        with contextlib.chdir(tmp_path):
+            for block in (first, *blocks):
+                await _run(block, names)
+    assert "pages moved" in capsys.readouterr().out
+
+
+async def test_the_dedupe_page_runs_as_it_stands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each python block of docs/dedupe.md runs, one after the other, in one folder."""
+    names: dict[str, object] = {}
+    with contextlib.chdir(tmp_path):
+        for block in _blocks("docs/dedupe.md"):
+            await _run(block, names)
+    assert capsys.readouterr().out.startswith("keep ['a', 'c']\na and b are alike: 0.92")
+
+
 def test_links_among_the_documents_lead_somewhere() -> None:
     """Every relative link of README.md and docs/ names a file that is there."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -44,7 +44,7 @@ async def _at_rest(crawl: Crawl, budget: Budget) -> tuple[int, int]:
         await journal.flush()
         await asyncio.sleep(0)
     gc.collect()
-    mapped = budget.account("seen").used + crawl.graph._in_degrees.bytes
+    mapped = budget.account("seen").used + crawl.graph.resident._totals.size_bytes
     return tracemalloc.get_traced_memory()[0], budget.used - mapped
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests.support.warcs import capture
 from weaver.base.clock import ManualClock
 from weaver.base.page import PageState
 from weaver.base.record import CommitRecord, PageRow, UrlRow
 from weaver.base.settings import FrontierSettings, PersistenceSettings
 from weaver.frontier import Frontier
 from weaver.memory import Account
+from weaver.memory.admission import ByteGate
 from weaver.persistence import Archive, CrawlDirectory, Writer
+from weaver.pipeline.captures import capture_bytes
 from weaver.pipeline.journal import Journal
 from weaver.pipeline.record_bytes import record_bytes
 
@@ -79,3 +82,20 @@ def test_a_record_weighs_what_it_holds() -> None:
     assert record_bytes(CommitRecord()) < record_bytes(small) < record_bytes(large)
     longer = CommitRecord(large.page, urls=(UrlRow(1, 1, "x" * 2_000, 1, 1, 0), *large.urls[1:]))
     assert record_bytes(longer) - record_bytes(large) > 1_900
+
+
+async def test_what_is_to_be_archived_counts_with_the_bodies(tmp_path: Path) -> None:
+    """Bodies on their way to the archive are charged to their account until they are written, and fill the queue."""
+    line = _Line(tmp_path / "crawl")
+    bodies = ByteGate(Account("bodies", 50_000))
+    frontier = Frontier(FrontierSettings(), 1, Account("frontier", 1 << 20), line.journal, ManualClock(), float)
+    line.journal.connect(line.writer, frontier, (), lambda: None, lambda _error: None, bodies)
+    captured = (capture("http://a.test/", bytes(30_000)),)
+    line.journal.append(CommitRecord(captures=captured))
+    assert bodies.account.used == capture_bytes(captured) > 30_000
+    assert not line.journal.has_room
+    line.writer.start()
+    await asyncio.wait_for(line.journal.wait_for_room(), 5)
+    await line.journal.flush()
+    assert (bodies.account.used, line.account.used) == (0, 0)
+    line.close()

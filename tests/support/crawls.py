@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -15,8 +16,9 @@ from typing import Any
 
 import weaver
 from weaver.base.page import EdgeKind
+from weaver.base.record import MAX_NODE_ID
 from weaver.base.sources import settings_from
-from weaver.persistence.packing import unpack
+from weaver.persistence.link_windows import LinkWindows
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -53,14 +55,21 @@ async def crawl(settings: weaver.Settings, directory: Path, *, resume: bool = Fa
 
 
 @contextlib.asynccontextmanager
-async def command(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`weaver ARGUMENTS` as a process of its own, killed at the end of the block where it still runs."""
+async def command(
+    *arguments: str, file_bytes: int = resource.RLIM_INFINITY
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`weaver ARGUMENTS` as a process of its own, killed at the end of the block where it still runs.
+
+    None of its files may grow beyond `file_bytes`, as on a disk that is full.
+    """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "weaver", *arguments,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment,
     )  # fmt: skip
     try:
+        if file_bytes != resource.RLIM_INFINITY:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -94,7 +103,7 @@ class Left:
                 )
             )
             self.queued = connection.execute("SELECT count(*) FROM frontier").fetchone()[0]
-            self._links = connection.execute("SELECT id, packed FROM links").fetchall()
+            self._links = [row for window in LinkWindows(connection, MAX_NODE_ID) for row in window.rows()]
 
     def visited(self, *states: str) -> set[str]:
         """The URLs of all pages in one of these states."""
@@ -105,8 +114,8 @@ class Left:
         wanted = set(kinds or EdgeKind)
         return {
             (self.urls[source], self.urls[int(target)])
-            for source, packed in self._links
-            for target, kind in zip(*unpack(packed), strict=True)
+            for source, columns in self._links
+            for target, kind in zip(*columns, strict=True)
             if EdgeKind(int(kind)) in wanted
         }
 

@@ -58,6 +58,31 @@ def a_graph_on_disk_is_asked(directory: Path) -> None:
         assert_type(graph.to_scipy_sparse(force=True), Any)
 
 
+async def the_graph_of_an_open_crawl_is_asked(crawl: weaver.Crawl) -> None:
+    """crawl.graph answers over RAM and disk; what RAM alone can't answer is an error with the part that it knows."""
+    assert_type(crawl.graph, weaver.CrawlGraph)
+    assert_type(await crawl.graph.neighbours("https://example.org/", kinds={weaver.EdgeKind.HYPERLINK}), list[int])
+    assert_type(await crawl.graph.predecessors(1), list[int])
+    assert_type(await crawl.graph.edges_of(1), list[tuple[int, weaver.EdgeKind]])
+    assert_type(await crawl.graph.k_hop(1, 2, backwards=True), dict[int, int])
+    assert_type(await crawl.graph.at_host("https://example.org"), list[int])
+    try:
+        assert_type(await crawl.graph.shortest_path(1, 2, resident_only=True), list[int])
+    except weaver.NotResident as error:
+        assert_type(error.partial, object)
+
+
+def a_corpus_is_deduplicated(directory: Path) -> None:
+    """dedupe_corpus gives a Corpus, whose documents come one by one."""
+    settings = weaver.CorpusSettings(threshold=0.8, id_field="name", verify=False)
+    with weaver.dedupe_corpus(["a.jsonl", directory], "out", settings, memory="64MiB") as corpus:
+        assert_type(corpus, weaver.Corpus)
+        assert_type([member.similarity for member in corpus.members()], list[float])
+        assert_type([kept.id for kept in corpus.kept()], list[str])
+        assert_type([(pair.id_a, pair.id_b) for pair in corpus.pairs()], list[tuple[str, str]])
+        assert_type(corpus.report(), dict[str, Any])
+
+
 def errors_share_one_root(error: weaver.WeaverError) -> Exception:
     """Every error of weaver is a WeaverError."""
     return error

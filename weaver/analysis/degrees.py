@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from weaver.persistence.packing import unpack
 from weaver.persistence.reader import CrawlReader
 
 WINDOW_IDS = 1 << 22
@@ -49,8 +48,7 @@ class InDegrees:
 
     def _targets(self) -> Iterator[Counts]:
         for window in self._reader.adjacencies(self._last_id):
-            for _, packed in window:
-                yield unpack(packed)[0]
+            yield window.targets
 
 
 def _batches(arrays: Iterable[Counts]) -> Iterator[Counts]:

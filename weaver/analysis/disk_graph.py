@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import ExitStack
 from os import PathLike
 from pathlib import Path
@@ -22,7 +22,6 @@ from weaver.base.optional import optional_library
 from weaver.base.page import EdgeKind
 from weaver.base.units import format_count, format_size, parse_size
 from weaver.graph import conversions
-from weaver.persistence.packing import unpack
 
 if TYPE_CHECKING:
     from weaver.graph.interop import DiGraph
@@ -46,7 +45,7 @@ Node = int | str
 def open_graph(
     directory: str | PathLike[str],
     *,
-    kinds: frozenset[EdgeKind] | None = None,
+    kinds: Set[EdgeKind] | None = None,
     memory: int | str = DEFAULT_MEMORY_BYTES,
     copy_limit: int | str = DEFAULT_COPY_BYTES,
 ) -> DiskGraph:
@@ -56,7 +55,8 @@ def open_graph(
     graph may take, `copy_limit` what a copy for another library may; both in bytes, or as `256MiB`. Raises
     DirectoryError where there is no crawl.
     """
-    return DiskGraph(Path(directory), kinds, MemoryWindow(parse_size(memory)), parse_size(copy_limit))
+    counted = None if kinds is None else frozenset(kinds)
+    return DiskGraph(Path(directory), counted, MemoryWindow(parse_size(memory)), parse_size(copy_limit))
 
 
 class DiskGraph:
@@ -99,6 +99,10 @@ class DiskGraph:
         self._matrices.close()
         self._matrices = self._new_matrices()
 
+    def statistics(self) -> dict[str, Any]:
+        """How often a derived matrix was there already, and what the matrices take in RAM and in files."""
+        return self._matrices.statistics()
+
     @property
     def nodes(self) -> int:
         """How many nodes there are: every known URL is one, visited or not."""
@@ -129,7 +133,7 @@ class DiskGraph:
         return [int(target) for target in np.unique(self._row(self.id_of(node))[0])]
 
     def edges_of(self, node: Node) -> list[tuple[int, EdgeKind]]:
-        """The node's links in the order of the page, each kind of its own."""
+        """The node's links, each kind of its own: in the order of the page, or by target once they are sealed."""
         targets, kinds = self._row(self.id_of(node))
         return [(target, EdgeKind(kind)) for target, kind in zip(targets.tolist(), kinds.tolist(), strict=True)]
 
@@ -203,7 +207,8 @@ class DiskGraph:
         """A read-only `networkx.DiGraph` over this graph, without a copy: rows are read as algorithms ask for them.
 
         Of the rows made into dicts those used last are kept, within `cache_bytes`; `with_urls` gives nodes the
-        attribute `url`, a look-up each. Good as long as this graph is neither refreshed nor closed.
+        attribute `url`, a look-up each. After a refresh it is still the graph that it was made of; the attributes are
+        good until this graph is closed.
         """
         rows, transposed = self._matrices.rows(), self._matrices.transposed()
         attributes_of: Callable[[int], Mapping[str, object]] | None = None
@@ -220,10 +225,10 @@ class DiskGraph:
         return GraphMatrices(_Pinned(stream), self._memory, self.directory, BYTES_PER_NODE, self._kinds)
 
     def _row(self, node: int) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
-        packed = self._reader.adjacency_of(node)
-        if packed is None:
+        edges = self._reader.edges_of(node)
+        if edges is None:
             return np.zeros(0, np.uint32), np.zeros(0, np.uint8)
-        targets, kinds = unpack(packed)
+        targets, kinds = edges
         is_counted = (targets > 0) & (targets <= self.nodes)
         if self._kinds is not None:
             is_counted &= np.isin(kinds, np.array(sorted(self._kinds), np.uint8))

@@ -21,7 +21,7 @@ from weaver.base.page import EdgeKind, PageState
 from weaver.base.record import Adjacency, CommitRecord, PageRow
 from weaver.base.settings import PersistenceSettings, Settings
 from weaver.base.version import VERSION
-from weaver.persistence import CrawlDirectory, Writer, end_run, start_run
+from weaver.persistence import CrawlDirectory, Sealer, Writer, end_run, start_run
 
 IMPORTED = "imported"
 SORT_SHARE = 2
@@ -136,12 +136,14 @@ def _writing(path: Path) -> Iterator[tuple[Writer, int]]:
     settings = PersistenceSettings()
     started_s, cpu_s = time.time(), time.process_time()
     with directory:
-        writer = Writer(directory.connect, settings, lambda _records: None, lambda _error: None)
+        sealer = Sealer(settings.seal_pages)
+        writer = Writer(directory.connect, settings, lambda _records: None, lambda _error: None, chore=sealer)
         writer.start()
         try:
             text = Settings().model_dump_json()
             run_id = writer.ask(lambda connection: start_run(connection, started_s, VERSION, text)).result()
             yield writer, directory.crawl_seed
+            writer.ask(sealer.finish).result()
             now_s, cpu_s = time.time(), time.process_time() - cpu_s
             took_s = now_s - started_s
             writer.ask(lambda connection: end_run(connection, run_id, now_s, IMPORTED, cpu_s, took_s, "{}")).result()

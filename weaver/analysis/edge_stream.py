@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weaver.base.page import EdgeKind
-from weaver.persistence.packing import unpack_many
 from weaver.persistence.reader import CrawlReader
 
 EDGES_PER_WINDOW = 1 << 20
@@ -102,10 +101,8 @@ class EdgeStream:
         self._edges = edges
 
     def _parts(self) -> Iterator[EdgeWindow]:
-        for rows in self._reader.adjacencies(self._last_id):
-            nodes = np.array([node for node, _ in rows], np.uint32)
-            degrees, targets, kinds = unpack_many([packed for _, packed in rows])
-            yield known_only(EdgeWindow(nodes, offsets_of(degrees), targets, kinds), self._last_id)
+        for columns in self._reader.adjacencies(self._last_id):
+            yield known_only(EdgeWindow._make(columns), self._last_id)
 
 
 def offsets_of(degrees: NDArray[np.integer]) -> Offsets:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from weaver.analysis.directory import is_at_work, open_reader
 from weaver.analysis.report import newest_events, stored_settings
 from weaver.analysis.robots_reason import blocking_line, tries_in_words
@@ -15,9 +17,9 @@ from weaver.base.settings import Settings
 from weaver.base.sources import settings_from
 from weaver.base.url import Canonicalizer, origin_of, redacted, target_of, url_key
 from weaver.frontier import Scope
+from weaver.persistence.crawl_rows import KnownUrl
 from weaver.persistence.keys import to_signed
-from weaver.persistence.packing import unpack
-from weaver.persistence.reader import CrawlReader, KnownUrl
+from weaver.persistence.reader import CrawlReader
 from weaver.politeness import Decision
 from weaver.politeness.opt_out import OptOut
 from weaver.politeness.robots_answer import RobotsStatus
@@ -91,6 +93,8 @@ def _known(book: _Book, known: KnownUrl) -> Story:
         story["duplicate_of"] = _duplicate_of(book.reader, known)
     if copies := book.reader.duplicates_of(known.id, EXAMPLES_SHOWN):
         story["copies"] = [url for _, url in copies]
+    if near := book.reader.near_pages(known.id, EXAMPLES_SHOWN):
+        story["near"] = [{"url": url, "similarity": round(similarity, 2)} for url, similarity in near]
     return story
 
 
@@ -168,26 +172,26 @@ def _chain(reader: CrawlReader, known: KnownUrl) -> list[Story]:
     current: KnownUrl | None = known
     while current is not None and len(chain) < CHAIN_SHOWN:
         source = reader.known_url(current.source_id) if current.source_id else None
-        chain.append({"url": current.url, "depth": current.depth, "by": _kinds(source, current.id)})
+        chain.append({"url": current.url, "depth": current.depth, "by": _kinds(reader, source, current.id)})
         current = source
     return chain[::-1]
 
 
-def _kinds(source: KnownUrl | None, target_id: int) -> str:
+def _kinds(reader: CrawlReader, source: KnownUrl | None, target_id: int) -> str:
     """The kinds of the edges from `source` to the target in words; `seed` where there is no source."""
     if source is None:
         return "seed"
-    names = [name for target, name in _edges(source.packed) if target == target_id]
+    names = [name for target, name in _edges(reader, source.id) if target == target_id]
     return " and ".join(names) or "link"
 
 
-def _edges(packed: bytes | None) -> list[tuple[int, str]]:
-    if not packed:
-        return []
-    targets, kinds = unpack(packed)
-    return [
-        (target, EDGE_KINDS.get(kind, str(kind))) for target, kind in zip(targets.tolist(), kinds.tolist(), strict=True)
-    ]
+def _edges(reader: CrawlReader, page_id: int) -> list[tuple[int, str]]:
+    targets, kinds = reader.edges_of(page_id) or (np.zeros(0, np.uint32), np.zeros(0, np.uint8))
+    return list(zip(targets.tolist(), map(_name, kinds.tolist()), strict=True))
+
+
+def _name(kind: int) -> str:
+    return EDGE_KINDS.get(kind, str(kind))
 
 
 def _robots(book: _Book, url: str) -> Story:
@@ -257,11 +261,10 @@ def _in_links(reader: CrawlReader, url_id: int) -> Story:
     """How many edges lead here, by kind, and some of the pages that they come from."""
     counts: dict[str, int] = {}
     sources: list[int] = []
-    for source_id, packed in reader.adjacencies_naming(url_id):
-        names = [name for target, name in _edges(packed) if target == url_id]
-        for name in names:
+    for source_id, kinds in reader.in_links(url_id):
+        for name in map(_name, kinds.tolist()):
             counts[name] = counts.get(name, 0) + 1
-        if names and len(sources) < EXAMPLES_SHOWN:
+        if len(sources) < EXAMPLES_SHOWN:
             sources.append(source_id)
     texts = reader.urls_of(sources)
     return {"count": sum(counts.values()), "kinds": counts, "some": [texts.get(source_id) for source_id in sources]}
@@ -269,7 +272,7 @@ def _in_links(reader: CrawlReader, url_id: int) -> Story:
 
 def _out_links(reader: CrawlReader, known: KnownUrl) -> Story:
     """How many edges lead away, and where those lead that are no mere links."""
-    edges = _edges(known.packed)
+    edges = _edges(reader, known.id)
     plain = (EdgeKind.HYPERLINK.name.lower(), EdgeKind.NOFOLLOW.name.lower())
     special = [(target, name) for target, name in edges if name not in plain]
     texts = reader.urls_of({target for target, _ in special})

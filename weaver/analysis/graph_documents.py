@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from weaver.analysis import components, graph_stats, hits, host_graph, hyperball, paths, rank
 from weaver.analysis.directory import open_reader
 from weaver.analysis.edge_stream import EdgeStream
+from weaver.analysis.graph_storage import storage_document
 from weaver.analysis.matrices import GraphMatrices, MemoryWindow
 from weaver.base.errors import DirectoryError
 from weaver.base.page import EdgeKind
@@ -77,6 +78,7 @@ def stats_document(question: GraphQuestion, with_counts: bool = False) -> Docume
             "pairs": stats.pairs,
             "loops": stats.loops,
             "degrees": {name: asdict(graph_stats.summarised(column)) for name, column in columns.items()},
+            "storage": storage_document(opened.reader.graph_sizes()),
         }
         if with_counts:
             facts["degree_counts"] = {name: graph_stats.degree_counts(column) for name, column in columns.items()}

@@ -10,7 +10,7 @@ import orjson
 
 from weaver.analysis.tables import edge_batches, state_of
 from weaver.analysis.walk import Walk
-from weaver.persistence.reader import KnownUrl
+from weaver.persistence.crawl_rows import KnownUrl
 
 NODE_ATTRIBUTES = {
     "url": "string",

@@ -9,10 +9,10 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from weaver.base.page import EdgeKind, PageState
+from weaver.base.page import PageState
 from weaver.graph.health import PERMANENT_STATUSES
-from weaver.persistence.packing import first_of_kind
-from weaver.persistence.reader import CrawlReader, PageOutcome
+from weaver.persistence.crawl_rows import PageOutcome
+from weaver.persistence.reader import CrawlReader
 
 BYTES_PER_TROUBLE = 60
 """Its columns, 18 B, and what following the redirects takes for a moment."""
@@ -110,7 +110,7 @@ def _rows(window: list[PageOutcome]) -> Iterator[tuple[int, Section, int]]:
     for page in window:
         if page.state == PageState.REDIRECT:
             section = Section.PERMANENT if page.http_status in PERMANENT_STATUSES else Section.TEMPORARY
-            yield page.id, section, first_of_kind(page.packed, EdgeKind.REDIRECT) if page.packed else 0
+            yield page.id, section, page.moved_to
         elif page.state == PageState.FAILED and page.reason not in _OURS:
             yield page.id, Section.BROKEN, 0
         else:

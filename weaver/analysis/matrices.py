@@ -49,6 +49,9 @@ class MemoryWindow:
 class GraphMatrices:
     """Rows and transposed rows of an edge source as `Csr`, kept while the source's version stays.
 
+    Whoever asks for a matrix shares it with all others who do; it goes with its last user. What is in use when the
+    version moves stays as it was, and so does its room: the new one is made beside it.
+
     Both hold distinct (source, target) pairs of the chosen kinds; a pair that several kinds join counts once, a loop
     stays. Targets are in RAM as far as the memory window has room beside `bytes_per_node`, else in scratch files in
     `directory`.
@@ -103,9 +106,7 @@ class GraphMatrices:
         }
 
     def close(self) -> None:
-        """Let all matrices go."""
-        for _, csr in self._kept.values():
-            csr.close()
+        """Let all matrices go, but for those still in use elsewhere."""
         self._kept.clear()
 
     def _get(self, name: str) -> Csr | None:
@@ -113,9 +114,7 @@ class GraphMatrices:
         if csr is not None and version == self.source.version:
             self._hits += 1
             return csr
-        if csr is not None:
-            csr.close()
-            del self._kept[name]
+        self._kept.pop(name, None)
         self._misses += 1
         return None
 

@@ -23,6 +23,7 @@ _TYPES: dict[str, Any] = {
     "id": _ID, "source_id": _ID, "target_id": _ID, "duplicate_of": _ID, "representative_id": _ID, "member_id": _ID,
     "depth": pa.int32(), "http_status": pa.int32(), "body_bytes": _COUNT, "in_links": _COUNT, "out_links": _COUNT,
     "fetched_at": _TIME, "robots_fetched_at": _TIME, "ready_at": _TIME, "crawl_delay_s": pa.float64(),
+    "similarity": pa.float32(),
     "urls": _COUNT, "queued": _COUNT, "fetched": _COUNT, "duplicate": _COUNT, "redirect": _COUNT, "failed": _COUNT,
     "blocked_robots": _COUNT, "skipped": _COUNT, "failures_in_a_row": _COUNT,
     "kind": _WORD, "state": _WORD, "content_type": _WORD, "reason": _WORD, "same": _WORD, "robots_status": _WORD,

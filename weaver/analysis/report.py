@@ -16,9 +16,10 @@ from weaver.base.page import PageState
 from weaver.base.settings import Settings
 from weaver.base.sources import settings_from
 from weaver.base.url import Canonicalizer, url_key
+from weaver.persistence.crawl_rows import HostPace, Run
 from weaver.persistence.events_log import EVENTS_NAME
 from weaver.persistence.keys import to_signed
-from weaver.persistence.reader import CrawlReader, HostPace, Run
+from weaver.persistence.reader import CrawlReader
 
 HOSTS_SHOWN = 3
 EVENTS_SHOWN = 5
@@ -138,6 +139,7 @@ def _recounted(reader: CrawlReader, document: Document) -> Document:
         "fetched": new + duplicate,
         "new": new,
         "duplicate": duplicate,
+        "near_duplicates": reader.cluster_totals()["near_pages"],
         "redirect": states.get(PageState.REDIRECT, 0),
         "failed": states.get(PageState.FAILED, 0),
         "blocked_robots": states.get(PageState.BLOCKED, 0),

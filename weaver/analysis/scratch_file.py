@@ -1,9 +1,10 @@
-"""ScratchFile: arrays put aside in a file without a name, which is gone when it is closed or its process dies."""
+"""ScratchFile: arrays put aside in a file without a name, which is gone with its last user or its process."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ class ScratchFile:
         except OSError as error:
             raise DirectoryError(f"can't put data aside in {place}: {error.strerror}") from error
         self.size_bytes = 0
+        self._closing = weakref.finalize(self, self._stream.close)
 
     def __repr__(self) -> str:
         return f"ScratchFile({self.size_bytes} B)"
@@ -56,5 +58,5 @@ class ScratchFile:
         return values
 
     def close(self) -> None:
-        """Give the disk back; may be called again."""
-        self._stream.close()
+        """Give the disk back now, and not when nobody uses it any more; may be called again."""
+        self._closing()

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 from weaver.base.settings import Settings
 from weaver.dedupe.content_index import DIGEST_ENTRY_BYTES
+from weaver.dedupe.main_text import CELL_BYTES
+from weaver.dedupe.near import UNIT_BYTES
+from weaver.dedupe.near_rows import BLOCK_ROWS
 from weaver.fetch.transport import REQUEST_BYTES
 from weaver.frontier.frontier import TYPICAL_ENTRY_BYTES
 from weaver.frontier.host_ids import KNOWN_HOST_BYTES
 from weaver.graph.health import ENTRY_BYTES as LINK_HEALTH_BYTES
-from weaver.graph.in_degrees import COUNTER_BYTES
-from weaver.graph.row_index import CHUNK_BYTES, CHUNK_IDS
-from weaver.graph.slab import EDGE_BYTES, EDGES_PER_ROW, ROW_BYTES
-from weaver.graph.store import IN_DEGREE_SHARE
+from weaver.graph.id_counters import COUNTER_BYTES
+from weaver.graph.sealed_index import LEAST_ROW_BYTES
+from weaver.graph.sealing import HOT_SHARE
+from weaver.graph.totals import IN_DEGREE_SHARE
 from weaver.memory.bounded import ENTRY_BYTES, SIZE_BYTES
 from weaver.memory.table import BUCKET_BYTES, FULLEST, WAYS
 from weaver.politeness.host_state import STATE_BYTES
@@ -29,8 +32,13 @@ URLS_PER_PAGE = 10
 """What a wide crawl meets: as many links on a page, and as many known URLs for each page fetched."""
 ROBOTS_BYTES = ENTRY_BYTES + SIZE_BYTES + TYPICAL_RULES_BYTES
 SEEN_URL_BYTES = BUCKET_BYTES / WAYS / FULLEST
-# An edge, its part of the slab's directory, and of the index, which has a place for each id up to the page's.
-RESIDENT_EDGE_BYTES = EDGE_BYTES + ROW_BYTES / EDGES_PER_ROW + CHUNK_BYTES / CHUNK_IDS * URLS_PER_PAGE / LINKS_PER_PAGE
+SEALED_LINK_BYTES = 0.6
+"""A link in a block, with what the block adds: 0.3 on a site's own pages (cnr-2000), 0.9 where most links lead far."""
+# With its part of the index, which has a place for each page.
+SEALED_EDGE_BYTES = SEALED_LINK_BYTES + LEAST_ROW_BYTES / LINKS_PER_PAGE
+SEALED_SHARE = 1 - 1 / IN_DEGREE_SHARE - 1 / HOT_SHARE
+# In an index that is full.
+SIGNATURE_BYTES = UNIT_BYTES / BLOCK_ROWS
 
 UNLIMITED = 1 << 62
 
@@ -57,7 +65,7 @@ class Part:
 PARTS = (
     Part("seen_urls", "seen", SEEN_TABLE_SHARE, "seen URLs with their ids", SEEN_URL_BYTES, "seen_url_bytes"),
     Part(
-        "resident_edges", "graph", 1 - 1 / IN_DEGREE_SHARE, "edges of the graph", RESIDENT_EDGE_BYTES, "edge_bytes",
+        "resident_edges", "graph", SEALED_SHARE, "edges of the graph, sealed", SEALED_EDGE_BYTES, "edge_bytes",
         "graph.max_edges", lambda settings: settings.graph.max_edges or UNLIMITED,
     ),
     Part(
@@ -72,6 +80,8 @@ PARTS = (
         "digests", "content", 1.0, "content digests", DIGEST_ENTRY_BYTES, "digest_bytes",
         "dedupe.max_digests", lambda settings: settings.dedupe.max_digests,
     ),
+    Part("near_pages", "near", 1.0, "pages' signatures", SIGNATURE_BYTES, "signature_bytes"),
+    Part("blocks", "boilerplate", 1.0, "blocks that hosts repeat", CELL_BYTES, "block_bytes"),
     Part(
         "queued_urls", "frontier", 0.75, "queued URLs", TYPICAL_ENTRY_BYTES, "queued_url_bytes",
         "frontier.window", lambda settings: settings.frontier.window,

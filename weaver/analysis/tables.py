@@ -10,8 +10,8 @@ from itertools import chain, islice
 from weaver.analysis.degrees import InDegrees
 from weaver.analysis.walk import Walk
 from weaver.base.page import EdgeKind, PageState
-from weaver.persistence.packing import edges_by_kind
-from weaver.persistence.reader import CrawlReader, KnownUrl
+from weaver.persistence.crawl_rows import KnownUrl
+from weaver.persistence.reader import CrawlReader
 
 TEXT_BATCH_ROWS = 20_000
 BATCH_EDGES = 4_000
@@ -31,7 +31,7 @@ HOST_COLUMNS = (
     "id", "origin", "urls", "queued", "fetched", "duplicate", "redirect", "failed", "blocked_robots", "skipped",
     "failures_in_a_row", "robots_status", "robots_fetched_at", "crawl_delay_s", "ready_at",
 )  # fmt: skip
-DUPLICATE_COLUMNS = ("representative_id", "member_id", "same", "content_hash")
+DUPLICATE_COLUMNS = ("representative_id", "member_id", "same", "content_hash", "similarity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +83,17 @@ def hosts_table(walk: Walk, _with_urls: bool) -> Table:
 
 
 def duplicates_table(walk: Walk, with_urls: bool) -> Table:
-    """One row for each page that is a duplicate, with its cluster's representative."""
-    rows: Iterator[Row] = (
-        (pair.representative_id, pair.member_id, "body" if pair.same_body else "text", pair.body_digest.hex())
+    """One row for each page that is a duplicate, with its cluster's representative; then one for each that is nearly
+    the same as an earlier page, with that one."""
+    exact: Iterator[Row] = (
+        (pair.representative_id, pair.member_id, "body" if pair.same_body else "text", pair.body_digest.hex(), 1.0)
         for pair in walk.reader.duplicates()
     )
+    near: Iterator[Row] = (
+        (pair.other_id, pair.member_id, "near", pair.body_digest.hex(), round(pair.similarity, 4))
+        for pair in walk.reader.near_duplicates()
+    )
+    rows = chain(exact, near)
     if not with_urls:
         return Table(DUPLICATE_COLUMNS, rows)
     return Table(DUPLICATE_COLUMNS + ("representative_url", "member_url"), _with_texts(walk.reader, rows))
@@ -152,7 +158,7 @@ def _page_row(known: KnownUrl, in_links: int) -> Row:
         known.duplicate_of or None,
         known.title or None,
         in_links,
-        sum(edges_by_kind(known.packed).values()) if known.packed else 0,
+        known.out_links or 0,
         iso_time(known.fetched_at),
         known.reason or known.refusal or None,
     )

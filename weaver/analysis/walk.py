@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from weaver.analysis.edge_stream import EdgeStream, EdgeWindow
-from weaver.persistence.reader import CrawlReader, KnownUrl
+from weaver.persistence.crawl_rows import KnownUrl
+from weaver.persistence.reader import CrawlReader
 
 EDGES_PER_WINDOW = 1 << 12
 """Of an export, where an edge becomes 100 to 300 bytes of tuples and text: half a megabyte."""

@@ -4,10 +4,12 @@
     ├── SettingsError           the user's settings: an unknown key, a value out of range
     ├── SeedError               a seed that is no http(s) URL
     ├── DirectoryError          the crawl directory: missing, not ours, of a newer version
-    │   └── DirectoryLocked     another crawler holds it
+    │   ├── DirectoryLocked     another crawler holds it
+    │   └── OtherWork           the results there are of other inputs or settings
     ├── PersistenceError        the disk: a commit failed; the crawl stops at once
     │   └── BlockDamaged        bytes that are no whole block of ours: they rotted, or were never one
     ├── BudgetExceeded          a charge was refused: the account is at its limit
+    ├── NotResident             the answer needs edges that left RAM, and may not read them from disk
     ├── TooLarge                what was asked for would take more than it may; a limit mends it
     └── MissingLibrary          an optional library is not installed; the message names the extra
 
@@ -37,6 +39,10 @@ class DirectoryLocked(DirectoryError):
     """Another crawler is at work in this directory; wait for it, or stop it."""
 
 
+class OtherWork(DirectoryError):
+    """The directory holds the results of other inputs or settings; name another, or have them replaced."""
+
+
 class PersistenceError(WeaverError):
     """A commit failed (disk full, I/O error, bad row); the crawl stops, what was committed stays."""
 
@@ -47,6 +53,14 @@ class BlockDamaged(PersistenceError):
 
 class BudgetExceeded(WeaverError):
     """An account refused a charge; the caller sheds load and goes on."""
+
+
+class NotResident(WeaverError):
+    """An answer needs edges that left RAM, and was to do without the disk; `partial` is what RAM says."""
+
+    def __init__(self, message: str, partial: object) -> None:
+        super().__init__(message)
+        self.partial = partial
 
 
 class TooLarge(WeaverError):

@@ -15,6 +15,7 @@ class EdgeKind(IntEnum):
     REDIRECT = 2
     CANONICAL = 3
     DUPLICATE = 4
+    NEAR_DUPLICATE = 5
 
 
 class TaskKind(IntEnum):
@@ -56,13 +57,33 @@ class Task:
     robots_for: int = 0
 
 
+HeaderLines = tuple[tuple[bytes, bytes], ...]
+"""Names and values of a message's header, in order, as they are on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What an archive keeps of a request and its answer besides the answer's header lines and body.
+
+    `started_at` in wall-clock seconds, `peer` the address that answered (empty where nobody knows); the lines have no
+    ends.
+    """
+
+    started_at: float
+    peer: str
+    request_line: bytes
+    request_lines: HeaderLines
+    status_line: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """What a server answered: one hop, never followed. `headers` has lower-case names with the last value of
-    each, and all values of Link and X-Robots-Tag, joined by commas.
+    each, and all values of Link and X-Robots-Tag, joined by commas; `header_lines` are all of them, as received.
 
     `body` is decoded from its content coding and capped; `is_truncated` says that the body ended before the
     server's own word for its length, or at weaver's cap (`truncated_by` says which). Times are clock seconds.
+    `exchange` is there where an archive is kept.
     """
 
     url: str
@@ -72,6 +93,8 @@ class Response:
     wire_bytes: int
     elapsed_s: float
     truncated_by: str = ""
+    header_lines: HeaderLines = ()
+    exchange: Exchange | None = None
 
     @property
     def is_truncated(self) -> bool:

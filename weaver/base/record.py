@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from weaver.base.page import PageState
+from weaver.base.page import PageState, Response
 
 MAX_NODE_ID = (1 << 32) - 1
 
@@ -69,6 +69,21 @@ class PageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NearRow:
+    """What a page's text is compared by, and the page that it is nearly the same as, with the Jaccard index of the two.
+
+    `row` and `keys` are native words of 64 bits: the signature with the page's id in the upper half of its first word,
+    and what it is found by. `other_id` is 0 where no such page was found.
+    """
+
+    page_id: int
+    row: bytes
+    keys: bytes
+    other_id: int = 0
+    similarity: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Adjacency:
     """A page's out-edges, each (target, kind) once: `targets` holds native 32-bit ids, `kinds` a byte an edge."""
 
@@ -80,11 +95,24 @@ class Adjacency:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """A response on its way to the archive, its exchange known; `page_id` is 0 for a robots.txt.
+
+    The links are as the page has them, to be resolved against `base_url`.
+    """
+
+    response: Response
+    page_id: int = 0
+    base_url: str = ""
+    hrefs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CommitRecord:
     """All that must be committed together for one step of the crawl: a page with what it led to.
 
     `promoted` are earlier refused URLs that are queued after all (found again nearer to a seed), as
-    (url id, new depth); `deleted` leave the frontier.
+    (url id, new depth); `deleted` leave the frontier. `captures` go to the archive, where one is kept.
     """
 
     page: PageRow | None = None
@@ -94,3 +122,5 @@ class CommitRecord:
     deleted: tuple[QueueRow, ...] = ()
     promoted: tuple[tuple[int, int], ...] = ()
     hosts: tuple[HostRecord, ...] = field(default=())
+    captures: tuple[Capture, ...] = ()
+    near: NearRow | None = None

@@ -142,6 +142,13 @@ class DedupeSettings(_Section):
     )
     text: bool = Field(default=True, description="compare the visible text too, not only the bytes")
     min_text: Count = Field(default=256, ge=0, description="characters; a shorter text says nothing")
+    near: bool = Field(default=True, description="find pages whose texts are nearly the same")
+    similarity: Ratio = Field(
+        default=0.85, ge=0.5, le=1, description="Jaccard index of two texts' runs of five words, from which they are"
+    )
+    boilerplate: bool = Field(
+        default=True, description="leave out of these texts what a host repeats on page after page"
+    )
 
 
 class FrontierSettings(_Section):
@@ -162,6 +169,19 @@ class GraphSettings(_Section):
     )
     max_nodes: Annotated[Count, Field(ge=1)] | None = Field(
         default=None, description="nodes kept in RAM; default: what the account holds"
+    )
+    retention: Literal["oldest", "least_recently_seen", "least_linked", "host_share", "score"] = Field(
+        default="oldest", description="which pages' edges leave RAM first"
+    )
+    grace: Ratio = Field(default=0.0, ge=0, le=1, description="the part by which a cap may be passed before a prune")
+    trim_to: Ratio = Field(default=0.95, ge=0.1, le=1, description="the part of a cap that a prune leaves")
+    headroom: Ratio = Field(
+        default=0.0, ge=0, le=1, description="by which part a cap that is reached grows, while the account has room"
+    )
+    grow_to: Ratio = Field(default=4.0, ge=1, description="how many times its setting a cap may grow in all")
+    sealed: bool = Field(default=True, description="whether pages that no longer change are kept compressed")
+    disk_limit: Size | None = Field(
+        default=None, description="bytes of links kept on disk, the oldest leave; default: all of them"
     )
     edge_health: Literal["active_set", "strict_lru"] = Field(
         default="active_set", description="of link targets, keep those that fail or moved, or the last ones checked"
@@ -205,6 +225,19 @@ class PersistenceSettings(_Section):
         default=1_024, ge=1, description="finished pages waiting for the writer, then the crawl waits"
     )
     synchronous: Literal["normal", "full"] = Field(default="normal", description="SQLite's PRAGMA synchronous")
+    seal_pages: Count = Field(
+        default=16_384, ge=1, description="pages whose links gather before they are sealed into compressed blocks"
+    )
+
+
+class WarcSettings(_Section):
+    """The archive of what was fetched, in WARC files."""
+
+    directory: str | None = Field(
+        default=None, min_length=1, description="where it is kept, seen from the crawl's directory; default: none is"
+    )
+    max_file: Size = Field(default=1 << 30, ge=1, description="bytes of a file as it lies on the disk, then the next")
+    compress: Count = Field(default=5, ge=0, le=9, description="gzip level of each record; 0 leaves them plain")
 
 
 class Settings(_Section):
@@ -221,3 +254,4 @@ class Settings(_Section):
     graph: GraphSettings = GraphSettings()
     memory: MemorySettings = MemorySettings()
     persistence: PersistenceSettings = PersistenceSettings()
+    warc: WarcSettings = WarcSettings()

@@ -15,7 +15,7 @@ from weaver.base.page import PageState
 from weaver.cli import demo_sites
 from weaver.cli.demo_text import TOPICS
 from weaver.cli.demo_web import Asked, DemoWeb
-from weaver.persistence.reader import KnownUrl
+from weaver.persistence.crawl_rows import KnownUrl
 
 GAP_TOLERANCE_S = 0.005
 """The server notes a request some milliseconds after the crawler sent it."""

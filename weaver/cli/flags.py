@@ -37,9 +37,10 @@ LIMIT_FLAGS = (
     SettingFlag("--concurrency", "crawl.concurrency", "Requests under way at once, all hosts together.", int),
     SettingFlag("--user-agent", "politeness.user_agent", "Sent with each request."),
     SettingFlag("--contact", "politeness.contact", "A URL or e-mail address that site owners can write to."),
+    SettingFlag("--warc", "warc.directory", "Archive all that is fetched, in DIR seen from the crawl's directory."),
 )
 
-_METAVARS = {"memory.budget": "SIZE", "politeness.delay": "TIME", "crawl.max_duration": "TIME"}
+_METAVARS = {"memory.budget": "SIZE", "politeness.delay": "TIME", "crawl.max_duration": "TIME", "warc.directory": "DIR"}
 _PATTERN_METAVAR = "REGEX"
 
 FlagPairs = list[tuple[str, Any]]

@@ -24,6 +24,7 @@ GRAPH_COMMANDS = {
     "broken": CommandEntry(
         "weaver.cli.graph_broken:broken", "List the links that fail or moved, and who carries them."
     ),
+    "compact": CommandEntry("weaver.cli.graph_compact:compact", "Seal and merge what the links take on disk."),
     "import": CommandEntry("weaver.cli.graph_import:import_edge_list", "Make a crawl directory of an edge list."),
 }
 DEFAULT_MEMORY = "256MiB"

@@ -39,6 +39,35 @@ def stats_lines(document: Document) -> Iterator[str]:
         for name, degree in document["degrees"].items()
     ]  # fmt: skip
     yield from table(("degree", "mean", "median", "p99", "highest", "nodes with none"), rows)
+    yield ""
+    yield from storage_lines(document["storage"])
+
+
+def storage_lines(storage: Document) -> Iterator[str]:
+    """What the links take on disk, and what of them is there no longer."""
+    sealed, unsealed, dropped = storage["sealed"], storage["unsealed"], storage["dropped"]
+    bits = storage["bits_per_link"]
+    yield f"stored   {format_size(storage['bytes'])}" + ("" if bits is None else f", {bits:.2f} bits a link")
+    yield (
+        f"sealed   {sealed['links']:,} links of {sealed['pages']:,} pages in {sealed['blocks']:,} blocks,"
+        f" {format_size(sealed['bytes'])} of {format_size(sealed['packed_bytes'])}; up to {sealed['depth']} over a page"
+    )
+    yield f"as rows  {unsealed['links']:,} links of {unsealed['pages']:,} pages, {format_size(unsealed['bytes'])}"
+    if storage["is_partial"]:
+        yield (
+            f"PARTIAL: {dropped['links']:,} links of {dropped['pages']:,} pages were dropped (graph.disk_limit)"
+            " and are not counted above"
+        )
+
+
+def compaction_lines(document: Document) -> Iterator[str]:
+    """Sizes before and after."""
+    rows = [
+        (name, f"{part['sealed']['blocks']:,}", str(part["sealed"]["depth"]), f"{part['unsealed']['pages']:,}",
+         format_size(part["bytes"]), format_size(part["file_bytes"]))
+        for name, part in ((name, document[name]) for name in ("before", "after"))
+    ]  # fmt: skip
+    yield from table(("", "blocks", "over a page", "unsealed pages", "links", "crawl.db"), rows)
 
 
 def top_lines(document: Document, measure: str) -> Iterator[str]:

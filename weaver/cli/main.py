@@ -24,6 +24,10 @@ COMMANDS = {
     ),
     "why": CommandEntry("weaver.cli.inspect:why", "Tell the whole story of one URL in a crawl."),
     "graph": CommandEntry("weaver.cli.graph:graph", "Ask the link graph: degrees, ranks, components, paths, hosts."),
+    "duplicates": CommandEntry(
+        "weaver.cli.duplicates:duplicates", "Tell which pages are copies, what they cost, and what to do."
+    ),
+    "dedupe": CommandEntry("weaver.cli.dedupe:dedupe", "Find the duplicates in files, folders and archives."),
     "memory": CommandEntry("weaver.cli.memory:memory", "Show how full each account was over time, and draw it."),
     "plan": CommandEntry("weaver.cli.plan:plan", "Say what fits into a budget, or what budget so many URLs need."),
     "config": CommandEntry("weaver.cli.configuration:config", "Show, check or describe the settings."),

@@ -82,6 +82,8 @@ def _duplicate(story: Story) -> list[str]:
         lines.append(_line("same", f"{duplicate['same']} as {duplicate['url']}"))
     for index, url in enumerate(story.get("copies", ())):
         lines.append(_line("" if index else "copies", url))
+    for index, page in enumerate(story.get("near", ())):
+        lines.append(_line("" if index else "near", f"nearly the same as {page['url']} ({page['similarity']:.2f})"))
     return lines
 
 

@@ -55,7 +55,7 @@ def summary(status: Status, report: Mapping[str, Any], directory: Path) -> str:
         *_skipped(status),
         *_counted("blocked", report.get("blocked", {})),
         *_counted("failed", report.get("failures", {})),
-        *_duplicates(report),
+        *_duplicates(status, report),
         *_hosts(status, report),
         *_sizes(status),
         *_memory(status, rung_reason(_newest(report))),
@@ -108,11 +108,21 @@ def _skipped(status: Status) -> list[str]:
     return _counted("left out", status.get("pages", {}).get("skipped", {}))
 
 
-def _duplicates(report: Mapping[str, Any]) -> list[str]:
-    clusters = report.get("clusters", {})
-    if not clusters.get("pages"):
-        return []
-    return [_line("duplicates", f"{clusters['pages']:,} pages are copies of {clusters['representatives']:,} others")]
+def _duplicates(status: Status, report: Mapping[str, Any]) -> list[str]:
+    """The copies, near ones, what the cap on digests cost, and how many copies' links were left alone."""
+    clusters, dedupe = report.get("clusters", {}), status.get("dedupe", {})
+    texts = []
+    if clusters.get("pages"):
+        texts.append(f"{clusters['pages']:,} pages are copies of {clusters['representatives']:,} others")
+    if clusters.get("near_pages"):
+        texts.append(f"{clusters['near_pages']:,} are nearly the same as another")
+    if dedupe.get("links_left_alone"):
+        texts.append(f"links of {dedupe['links_left_alone']:,} not followed (crawl.duplicates)")
+    if dedupe.get("forgotten"):
+        texts.append(
+            f"{dedupe['forgotten']:,} digests forgotten (dedupe.disk = drop), about {dedupe['reseen']:,} met again"
+        )
+    return [_line("duplicates", "; ".join(texts))] if texts else []
 
 
 def _counted(label: str, counts: Mapping[str, int]) -> list[str]:

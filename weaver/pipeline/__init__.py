@@ -2,7 +2,8 @@
 
 from weaver.pipeline.assemble import canonical_seeds, open_crawl
 from weaver.pipeline.crawl import Crawl
+from weaver.pipeline.crawl_graph import CrawlGraph
 from weaver.pipeline.engine import ExitReason
 from weaver.pipeline.page_run import PageResult
 
-__all__ = ["Crawl", "ExitReason", "PageResult", "canonical_seeds", "open_crawl"]
+__all__ = ["Crawl", "CrawlGraph", "ExitReason", "PageResult", "canonical_seeds", "open_crawl"]

@@ -12,6 +12,7 @@ from weaver.base.events import Events
 from weaver.base.record import CommitRecord
 from weaver.base.settings import CrawlSettings, Settings
 from weaver.base.url import Canonicalizer, origin_of, redacted
+from weaver.base.version import VERSION
 from weaver.dedupe import ContentIndex, DuplicateLinks
 from weaver.fetch import Transport, affordable_concurrency, build_fetcher
 from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
@@ -32,21 +33,27 @@ from weaver.persistence import (
     MaxIds,
     MemoryLog,
     PageCaches,
+    Sealer,
+    WarcArchive,
     Writer,
     checkpoint_and_shrink,
     last_settings,
+    open_archive,
     refused_urls,
     shrink_memory,
+    stored_mark,
     used_time,
 )
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.crawl import Crawl
+from weaver.pipeline.crawl_graph import CrawlGraph
 from weaver.pipeline.engine import Engine
 from weaver.pipeline.governing import Governing
 from weaver.pipeline.journal import Journal
 from weaver.pipeline.known_edges import KnownEdges
 from weaver.pipeline.memory_history import MemoryHistory
 from weaver.pipeline.memory_status import MemoryStatus
+from weaver.pipeline.near_stage import build_near, with_merging
 from weaver.pipeline.page_run import PageRun, Stages
 from weaver.pipeline.relief import Relief, Shrinkable
 from weaver.pipeline.restore import (
@@ -58,6 +65,7 @@ from weaver.pipeline.restore import (
     restore_edge_health,
     restore_graph,
     restore_host_caps,
+    restore_near,
 )
 from weaver.pipeline.results import Results
 from weaver.pipeline.run_log import RunLog
@@ -148,6 +156,7 @@ class _Assembly:
         self._archive = Archive(self._connection)
         counts, last_ids = self._archive.counts(), self._archive.max_ids()
         self._journal = Journal(self._archive, self._budget.account("database"))
+        self._warc = self._open_warc(settings, clock)
         self._collector = Collector(clock, settings.memory.collector)
         self._counters = Counters()
         self._stages = self._build_stages(settings, clock, transport, counts, last_ids)
@@ -164,12 +173,34 @@ class _Assembly:
             allocator.detect(), self._store_statistics, self._stages.fetcher.pools,
         )  # fmt: skip
         report = StatusReport(self._stages, self._counters, memory, clock, Earlier(*used_time(self._connection)))
-        self._run_log = RunLog(directory, self._journal, settings, report, clock)
+        self._sealer = Sealer(settings.persistence.seal_pages, settings.graph.disk_limit, self._links_dropped)
+        self._run_log = RunLog(directory, self._journal, settings, report, clock, self._sealer)
         self.crawl = Crawl(
             settings, directory.path, self._engine, report, self._run_log, governing,
             Results(settings.crawl.concurrency, self._stages.fetcher.bodies, self._page_run.url_of),
-            self._stages.graph, self._stages.contents, self._events,
+            self._crawl_graph(settings), self._stages.contents, self._events,
         )  # fmt: skip
+
+    def _crawl_graph(self, settings: Settings) -> CrawlGraph:
+        graph, canonicalizer = self._stages.graph, Canonicalizer(settings.url)
+        return CrawlGraph(graph, self._journal, self._archive, self._directory, canonicalizer)
+
+    def _open_warc(self, settings: Settings, clock: Clock) -> WarcArchive | None:
+        if settings.warc.directory is None:
+            return None
+        warc = open_archive(
+            settings.warc, self._directory.path, self._directory.crawl_seed, stored_mark(self._connection),
+            {
+                "software": f"weaver/{VERSION}",
+                "operator": settings.politeness.contact,
+                "http-header-user-agent": user_agent(settings.politeness),
+                "robots": settings.politeness.robots,
+            },
+            settings.fetch.headers, clock.wall, must_sync=settings.persistence.synchronous == "full",
+        )  # fmt: skip
+        if warc.repaired.cut_bytes or warc.repaired.is_short:
+            self._events.emit("warc_repaired", cut_bytes=warc.repaired.cut_bytes, has_lost=warc.repaired.is_short)
+        return warc
 
     def _affordable(self, wanted: CrawlSettings) -> CrawlSettings:
         """The settings with no more workers than there are file descriptors for."""
@@ -213,7 +244,7 @@ class _Assembly:
         stages = self._stages
         return (
             stages.graph, stages.edge_health, stages.frontier, self._hrefs, self._seen, stages.contents, stages.hosts,
-            stages.gate, self._events,
+            stages.gate, self._events, *((stages.near,) if stages.near else ()),
         )  # fmt: skip
 
     def _store_statistics(self) -> Iterator[StoreStatistics]:
@@ -226,6 +257,8 @@ class _Assembly:
         yield stages.graph.statistics()
         yield stages.edge_health.statistics()
         yield stages.contents.statistics()
+        if stages.near is not None:
+            yield from stages.near.statistics()
         yield stages.fetcher.statistics().transport.dns
 
     def _build_stages(
@@ -279,11 +312,13 @@ class _Assembly:
                 transport,
                 bodies=account("bodies"),
                 names=account("hosts"),
+                keeps_exchange=self._warc is not None,
             ),
             contents=ContentIndex(settings.dedupe, account("content"), self._archive, is_complete=is_new),
             duplicate_links=DuplicateLinks(
                 settings.crawl.duplicates, settings.crawl.duplicates_per_template, account("content")
             ),
+            near=build_near(settings.dedupe, self._budget, self._connection, is_complete=is_new),
             graph=graph,
             edge_health=EdgeHealth(settings.graph, account("edge_health")),
             journal=self._journal,
@@ -296,6 +331,7 @@ class _Assembly:
         restore_discovery(self._connection, self._stages.discovery, self._refused, counts)
         restore_depths(self._connection, self._depths)
         restore_duplicates(self._connection, self._stages.duplicate_links)
+        restore_near(self._connection, self._stages.near, self._counters)
         restore_host_caps(self._connection, self._stages.hosts, settings.scope.max_pages_per_host)
         restore_graph(self._connection, self._archive, self._stages.graph)
         restore_edge_health(self._connection, self._stages.edge_health)
@@ -308,10 +344,14 @@ class _Assembly:
             self._persistence,
             self._journal.on_commit,
             self._journal.on_failure,
+            self._warc,
+            with_merging(stages.near, self._sealer),
         )
         self._writer.start()
         stores = (stages.discovery, stages.contents, self._page_run, self._caches)
-        self._journal.connect(self._writer, stages.frontier, stores, self._engine.changed, self._engine.fail)
+        self._journal.connect(
+            self._writer, stages.frontier, stores, self._engine.changed, self._engine.fail, stages.fetcher.bodies
+        )
         for seed in self._seeds:
             stages.discovery.resolve(seed, [seed], Finding(source_id=0, depth=0))
         self._queue_found()
@@ -324,6 +364,13 @@ class _Assembly:
         await self._run_log.begin()
         allocator.keep_large_blocks_apart()
         self._collector.start()
+
+    def _links_dropped(self, rows: int, links: int) -> None:
+        """The writer's word, on its own thread, that old links have left the disk."""
+        self._journal.hop(self._tell_dropped, rows, links)
+
+    def _tell_dropped(self, rows: int, links: int) -> None:
+        self._events.emit("links_dropped", pages=rows, links=links, disk_limit=self.crawl.settings.graph.disk_limit)
 
     def _queue_found(self) -> None:
         found = self._stages.discovery.take()
@@ -338,6 +385,8 @@ class _Assembly:
         with ExitStack() as stack:
             stack.callback(self._events_log.close)
             stack.callback(self._memory_log.close)
+            if self._warc is not None:
+                stack.callback(self._warc.close)
             # The writer's connection is the last one closed: only it can fold the log back into the one file.
             if self._writer is not None:
                 stack.callback(self._writer.close)

@@ -14,6 +14,7 @@ class Counters:
 
     new: int = 0
     duplicate: int = 0
+    near_duplicates: int = 0
     redirect: int = 0
     failed: int = 0
     blocked_robots: int = 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from weaver.base.events import Events
 from weaver.base.settings import Settings
 from weaver.dedupe import ContentIndex
-from weaver.graph import GraphStore
+from weaver.pipeline.crawl_graph import CrawlGraph
 from weaver.pipeline.engine import Engine, ExitReason
 from weaver.pipeline.governing import Governing
 from weaver.pipeline.page_run import PageResult
@@ -21,7 +21,7 @@ from weaver.pipeline.status import StatusReport
 class Crawl:
     """One crawl in one directory. Use it through `open_crawl`, which also closes it.
 
-    `graph` is the resident part of the link graph, `contents` the index of what was seen, `events` what happened
+    `graph` is the link graph, in RAM and on disk, `contents` the index of what was seen, `events` what happened
     and why. `run` may be called once.
     """
 
@@ -34,7 +34,7 @@ class Crawl:
         run_log: RunLog,
         governing: Governing,
         results: Results,
-        graph: GraphStore,
+        graph: CrawlGraph,
         contents: ContentIndex,
         events: Events,
     ) -> None:

@@ -11,9 +11,11 @@ from typing import Protocol, TypeVar
 
 from weaver.base.record import CommitRecord, HostRecord
 from weaver.frontier import Frontier
+from weaver.memory.admission import ByteGate
 from weaver.memory.budget import Account
 from weaver.memory.uncommitted import Uncommitted
 from weaver.persistence import Archive, Connection, Writer, hosts_with_queue, queued_of_host
+from weaver.pipeline.captures import capture_bytes
 from weaver.pipeline.record_bytes import record_bytes
 
 # Of the database's account; SQLite's page caches have the other half.
@@ -39,6 +41,7 @@ class Journal:
 
     What a record takes is charged from its submission to its commit; never refused, for a page that was fetched must be
     kept: the crawl waits in `wait_for_room` before it takes the next one, so the overdraft is the pages under way.
+    What the archive is to keep of it is charged to the bodies, which it mostly is.
 
     It is also what the frontier and the gate see of the disk: refills of host queues, and host records, those not
     yet committed included.
@@ -49,6 +52,9 @@ class Journal:
         self._account = account
         self._sizes: deque[int] = deque()
         self._waiting_bytes = 0
+        self._bodies: ByteGate | None = None
+        self._captured: deque[tuple[int, int]] = deque()
+        self._captured_bytes = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer: Writer | None = None
         self._stores: Sequence[Committed] = ()
@@ -71,15 +77,17 @@ class Journal:
         stores: Sequence[Committed],
         on_change: Callable[[], None],
         stop_crawl: Callable[[BaseException], None],
+        bodies: ByteGate | None = None,
     ) -> None:
         """Wire what is constructed after the journal: `on_change` is called when the disk has answered, and
-        `stop_crawl` when it has failed."""
+        `stop_crawl` when it has failed; `bodies` is asked where an archive is kept."""
         self._loop = asyncio.get_running_loop()
         self._writer = writer
         self._frontier = frontier
         self._stores = stores
         self._on_change = on_change
         self._stop_crawl = stop_crawl
+        self._bodies = bodies
         self._room.set()
 
     @property
@@ -100,6 +108,11 @@ class Journal:
         self.writer.submit(record)
         self._submitted += 1
         self._charge(record_bytes(record))
+        if record.captures and self._bodies is not None:
+            size_bytes = capture_bytes(record.captures)
+            self._bodies.hold(size_bytes)
+            self._captured.append((self._submitted, size_bytes))
+            self._captured_bytes += size_bytes
         self._hosts.submitted(self._submitted)
         for store in self._stores:
             store.submitted(self._submitted)
@@ -112,8 +125,12 @@ class Journal:
     @property
     def has_room(self) -> bool:
         """Whether further pages may be finished, by the number of waiting records and by their bytes."""
-        is_small = self._waiting_bytes < self._account.limit // QUEUE_SHARE
+        is_small = self._waiting_bytes < self._account.limit // QUEUE_SHARE and not self._has_many_captured
         return self.writer.has_room and (is_small or not self._sizes)
+
+    @property
+    def _has_many_captured(self) -> bool:
+        return self._bodies is not None and self._captured_bytes > self._bodies.account.limit // QUEUE_SHARE
 
     async def wait_for_room(self) -> None:
         """Return when the writer's queue has room: the crawl waits rather than grows."""
@@ -134,23 +151,33 @@ class Journal:
 
     def on_failure(self, error: BaseException) -> None:
         """The writer's word, on its own thread, that it has ended: the crawl must end too."""
-        self._hop(self._stop_crawl, error)
+        self.hop(self._stop_crawl, error)
 
     def on_commit(self, records: int) -> None:
         """The writer's word, on its own thread, that so many more records are on disk."""
-        self._hop(self._was_committed, records)
+        self.hop(self._was_committed, records)
 
     def _was_committed(self, records: int) -> None:
         self._committed += records
         freed_bytes = sum(self._sizes.popleft() for _ in range(records))
         self._waiting_bytes -= freed_bytes
         self._account.release(freed_bytes)
+        if self._captured:
+            self._release_captured()
         self._hosts.committed(self._committed)
         for store in self._stores:
             store.committed(self._committed)
         self._room.set()
 
-    def _hop(self, call: Callable[..., None], *arguments: object) -> None:
+    def _release_captured(self) -> None:
+        assert self._bodies is not None
+        freed_bytes = 0
+        while self._captured and self._captured[0][0] <= self._committed:
+            freed_bytes += self._captured.popleft()[1]
+        self._captured_bytes -= freed_bytes
+        self._bodies.give_back(freed_bytes)
+
+    def hop(self, call: Callable[..., None], *arguments: object) -> None:
         """Go on in the event loop; a loop that is closed already has nobody left to tell."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(call, *arguments)
@@ -169,7 +196,7 @@ class Journal:
 
         def answer(done: Future[list[tuple[int, int, str, int, int]]]) -> None:
             if done.exception() is None:
-                self._hop(self._refilled, host_id, done.result(), limit)
+                self.hop(self._refilled, host_id, done.result(), limit)
 
         self.writer.ask(lambda connection: _entries(connection, host_id, limit, after)).add_done_callback(answer)
 
@@ -183,7 +210,7 @@ class Journal:
 
         def answer(done: Future[list[int]]) -> None:
             if done.exception() is None:
-                self._hop(self._awakened, done.result(), limit)
+                self.hop(self._awakened, done.result(), limit)
 
         self.writer.ask(lambda connection: hosts_with_queue(connection, after_host_id, limit)).add_done_callback(answer)
 

@@ -20,16 +20,17 @@ from weaver.base.page import (
     TaskKind,
     Verdict,
 )
-from weaver.base.record import Adjacency, CommitRecord, PageRow, QueueRow
+from weaver.base.record import Adjacency, Capture, CommitRecord, NearRow, PageRow, QueueRow
 from weaver.base.settings import Settings
 from weaver.base.url import origin_of, template_of
-from weaver.dedupe import ContentIndex, DuplicateLinks
+from weaver.dedupe import ContentIndex, DuplicateLinks, NearPages
 from weaver.fetch import Fetcher
 from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, Discovery, Finding, Frontier, HostIds, Lease
 from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory.admission import Admission
 from weaver.memory.uncommitted import Uncommitted
 from weaver.parse import parse_page, peak_bytes
+from weaver.pipeline.captures import captures_of
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.journal import Journal
 from weaver.politeness import Decision, Gate, is_local_limit
@@ -38,6 +39,7 @@ REDIRECT_LIMIT = "redirect_limit"
 SHORT = "short"
 LOCAL_PAUSE_S = 1.0
 LOCAL_LIMITS_AN_EVENT = 100
+_NOTHING = Parsed("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class PageResult:
     `state` is fetched, duplicate, redirect, failed or blocked_robots; `reason` says why where there is something to
     say. `body` is the decoded body and `text` the visible text, empty where there was none to take; `links` the
     number of distinct out-edges; `duplicate_id` and `duplicate_of` name the page that this one is a copy of (0 and
-    empty where it is none).
+    empty where it is none); `near_id` the page that it is nearly the same as, by the Jaccard index `similarity` (both 0
+    where it is none).
     """
 
     id: int
@@ -63,6 +66,8 @@ class PageResult:
     duplicate_of: str = ""
     reason: str = ""
     duplicate_id: int = 0
+    near_id: int = 0
+    similarity: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,7 @@ class Stages:
     fetcher: Fetcher
     contents: ContentIndex
     duplicate_links: DuplicateLinks
+    near: NearPages | None
     graph: GraphStore
     edge_health: EdgeHealth
     journal: Journal
@@ -83,13 +89,14 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What a visit came to: the row, its edges, where a redirect led, and what only the result hands on."""
+    """What a visit came to: the row, its edges, where a redirect led, what was read, and what it is compared by."""
 
     row: PageRow
     edges: dict[EdgeKind, Iterable[int]]
     body: bytes = b""
-    text: str = ""
+    parsed: Parsed = _NOTHING
     moved_to: int = 0
+    near: NearRow | None = None
 
 
 class PageRun:
@@ -141,14 +148,24 @@ class PageRun:
             self._wait_for_this_machine(lease)
             return None
         if task.kind is TaskKind.ROBOTS:
+            self._archive(task, fetched)
             self._finish_robots(lease, fetched)
             return None
         if self._is_to_retry(task, fetched):
+            self._archive(task, fetched)
             self._retry(lease, fetched)
             return None
         if isinstance(fetched, Response):
             room.settle(room.held_bytes + peak_bytes(fetched))
-        return self._finish(lease, self._outcome(task, fetched), self._stages.gate.ready_at(task, fetched))
+        outcome = self._outcome(task, fetched)
+        captures = captures_of(task, fetched, outcome.parsed)
+        return self._finish(lease, outcome, self._stages.gate.ready_at(task, fetched), captures)
+
+    def _archive(self, task: Task, fetched: Fetched) -> None:
+        """Have the archive keep, where there is one, what is no page's outcome."""
+        captures = captures_of(task, fetched)
+        if captures:
+            self._stages.journal.append(CommitRecord(captures=captures))
 
     def _ask_robots_first(self, lease: Lease) -> None:
         """The host's rules come before its first page: the task waits again, and robots.txt goes to the head."""
@@ -203,12 +220,14 @@ class PageRun:
         row = PageRow(lease.task.url_id, state, self._clock.wall(), reason=decision.reason)
         return self._finish(lease, _Outcome(row, {}), self._clock.monotonic())
 
-    def _finish(self, lease: Lease, outcome: _Outcome, ready_at: float) -> PageResult:
+    def _finish(
+        self, lease: Lease, outcome: _Outcome, ready_at: float, captures: tuple[Capture, ...] = ()
+    ) -> PageResult:
         """Keep the page: graph, journal, frontier, in this order; nothing waits in between."""
         stages, task, row = self._stages, lease.task, outcome.row
         adjacency = _adjacency(outcome.edges)
         if adjacency is not None:
-            stages.graph.add_page(task.url_id, adjacency.targets, adjacency.kinds)
+            stages.graph.add_page(task.url_id, adjacency.targets, adjacency.kinds, task.host_id)
         stages.edge_health.note(row, task.attempts + 1, outcome.moved_to)
         found = stages.discovery.take()
         self._pages.add(task.url_id, task.url)
@@ -221,15 +240,20 @@ class PageRun:
                 deleted=(QueueRow(task.host_id, task.depth, task.url_id),),
                 promoted=found.promoted,
                 hosts=found.hosts,
+                captures=captures,
+                near=outcome.near,
             )
         )
         stages.frontier.push(found.tasks)
         stages.frontier.release(lease, ready_at)
+        near_id, similarity = (outcome.near.other_id, outcome.near.similarity) if outcome.near else (0, 0.0)
         self._counters.count(row)
+        self._counters.near_duplicates += bool(near_id)
         return PageResult(
             task.url_id, task.url, row.state, stages.discovery.depth_of(task), row.http_status, row.content_type,
             row.title,
-            len(adjacency or ()), outcome.body, outcome.text, "", row.reason, row.duplicate_of,
+            len(adjacency or ()), outcome.body, outcome.parsed.text, "", row.reason, row.duplicate_of,
+            near_id, similarity,
         )  # fmt: skip
 
     def give_up(self, lease: Lease) -> PageResult | None:
@@ -288,6 +312,9 @@ class PageRun:
         edges = self._edges(task, parsed, self._refusal_of_links(task, parsed, seen))
         if seen.duplicate_of:
             edges[EdgeKind.DUPLICATE] = [seen.duplicate_of]
+        near = self._observe_near(task, parsed, seen)
+        if near is not None and near.other_id:
+            edges[EdgeKind.NEAR_DUPLICATE] = [near.other_id]
         notes = (f"truncated_{response.truncated_by}" if response.is_truncated else "",
                  "noindex" if parsed.noindex else "", parsed.note)  # fmt: skip
         row = PageRow(
@@ -303,13 +330,19 @@ class PageRun:
             title=parsed.title,
             reason=" ".join(filter(None, notes)),
         )
-        return _Outcome(row, edges, response.body, parsed.text)
+        return _Outcome(row, edges, response.body, parsed, near=near)
 
     def _observe(self, task: Task, response: Response, parsed: Parsed) -> Observation:
         """A part of a body, or none, says nothing: the page is neither a duplicate nor a representative."""
         if response.is_truncated or not response.body:
             return Observation(Verdict.NEW, b"", b"")
         return self._stages.contents.observe(task.url_id, response.body, parsed)
+
+    def _observe_near(self, task: Task, parsed: Parsed, seen: Observation) -> NearRow | None:
+        """Only new content is compared: of a copy all is known by the page that it is a copy of."""
+        if self._stages.near is None or seen.verdict is not Verdict.NEW or not seen.body_digest:
+            return None
+        return self._stages.near.observe(task.url_id, parsed.text, origin_of(task.url))
 
     def _refusal_of_links(self, task: Task, parsed: Parsed, seen: Observation) -> str:
         """Why none of the page's links is followed; empty where they are."""

@@ -17,6 +17,7 @@ REFUSED_BYTES = 120
 QUEUED_BYTES = 72
 PROMOTED_BYTES = 260
 HOST_BYTES = 700
+NEAR_BYTES = 420
 
 _TEXT_OF_URL = attrgetter("url")
 
@@ -33,6 +34,8 @@ def record_bytes(record: CommitRecord) -> int:
         size += sum(map(_host_bytes, record.hosts))
     if record.page is not None:
         size += PAGE_BYTES + len(record.page.title) + len(record.page.reason)
+    if record.near is not None:
+        size += NEAR_BYTES
     if record.adjacency is not None:
         size += len(record.adjacency.targets) + len(record.adjacency.kinds)
     return size

@@ -7,7 +7,7 @@ from typing import Any
 
 from weaver.base.settings import Settings
 from weaver.base.url import template_of
-from weaver.dedupe import DuplicateLinks
+from weaver.dedupe import DuplicateLinks, NearPages
 from weaver.frontier import (
     DUPLICATE_LINKS,
     NOFOLLOW,
@@ -24,6 +24,7 @@ from weaver.persistence import (
     Archive,
     Connection,
     Counts,
+    NearArchive,
     body_bytes,
     duplicate_urls,
     host_page_counts,
@@ -33,6 +34,11 @@ from weaver.persistence import (
     url_depths,
 )
 from weaver.pipeline.counters import Counters
+
+# Some 85,000 pages of 94 links: 2 s. Older ones stay on disk, where they are looked up.
+MOST_RESTORED_EDGES = 8_000_000
+# Some 1 s; at least as many as may wait for their keys to be merged. Older ones are looked up on disk.
+MOST_RESTORED_SIGNATURES = 40_000
 
 
 def restore_counters(connection: Connection, counters: Counters, counts: Counts) -> None:
@@ -78,6 +84,16 @@ def restore_duplicates(connection: Connection, duplicate_links: DuplicateLinks) 
         duplicate_links.are_followed(template_of(url))
 
 
+def restore_near(connection: Connection, near: NearPages | None, counters: Counters) -> None:
+    """The newest signatures, the oldest of them first. Which blocks hosts repeat is learnt anew: for a host's first
+    pages after a resume its navigation counts as text, and they may look less like those before it."""
+    archive = NearArchive(connection)
+    counters.near_duplicates = archive.near_duplicates()
+    if near is not None:
+        for page_id, signature in archive.newest(min(near.capacity, MOST_RESTORED_SIGNATURES)):
+            near.restore(page_id, signature)
+
+
 def restore_host_caps(connection: Connection, hosts: HostIds, pages_cap: int | None) -> None:
     """How many pages of each host were admitted, where the user capped them."""
     if pages_cap is not None:
@@ -86,10 +102,13 @@ def restore_host_caps(connection: Connection, hosts: HostIds, pages_cap: int | N
 
 
 def restore_graph(connection: Connection, archive: Archive, graph: GraphStore) -> None:
-    """The newest pages' edges, as many as the graph may hold, the oldest of them first; totals from disk."""
-    for page_id, adjacency in newest_links(connection, graph.edge_capacity):
+    """The newest pages' edges, as many as the graph may hold and are read in seconds, the oldest of them first; totals
+    from disk."""
+    for page_id, adjacency in newest_links(connection, min(graph.edge_capacity, MOST_RESTORED_EDGES)):
         graph.add_page(page_id, adjacency.targets, adjacency.kinds)
-    graph.restore_totals(edges=sum(archive.edge_counts().values()), nodes=archive.max_ids().url_id)
+    last_ids = archive.max_ids()
+    edges = sum(archive.edge_counts().values())
+    graph.restore_totals(edges=edges, nodes=last_ids.url_id, hosts=last_ids.host_id)
 
 
 def restore_edge_health(connection: Connection, edge_health: EdgeHealth) -> None:

@@ -16,10 +16,12 @@ from weaver.base.version import VERSION
 from weaver.persistence import (
     Connection,
     CrawlDirectory,
+    Sealer,
     append_receipt,
     end_run,
     graph_digest,
     settle_duplicates,
+    settle_near_duplicates,
     start_run,
     write_meta,
 )
@@ -40,13 +42,20 @@ class RunLog:
     """Writes a run's beginning, its heartbeat, and its end. All of it by the writer's thread, in order."""
 
     def __init__(
-        self, directory: CrawlDirectory, journal: Journal, settings: Settings, report: StatusReport, clock: Clock
+        self,
+        directory: CrawlDirectory,
+        journal: Journal,
+        settings: Settings,
+        report: StatusReport,
+        clock: Clock,
+        sealer: Sealer,
     ) -> None:
         self._directory = directory
         self._journal = journal
         self._settings = settings
         self._report = report
         self._clock = clock
+        self._sealer = sealer
         self._run_id = 0
 
     async def begin(self) -> None:
@@ -84,10 +93,12 @@ class RunLog:
         await self._journal.ask(lambda connection: write_meta(connection, "status", text))
 
     async def finish(self, reason: ExitReason, status: Status) -> str:
-        """Commit what is left, settle duplicates, digest the graph where the run came to an end of its own, and
-        write the receipt; the digest, or an empty text where it was not taken."""
+        """Commit what is left, settle duplicates of both kinds, seal the links, digest the graph where the run came to
+        an end of its own, and write the receipt; the digest, or an empty text where it was not taken."""
         await self._journal.flush()
         await self._journal.ask(settle_duplicates)
+        await self._journal.ask(settle_near_duplicates)
+        await self._journal.ask(self._sealer.finish)
         digest = await self._digest(reason)
         counts = status()
         await self._journal.ask(lambda connection: self._end(connection, reason, counts))

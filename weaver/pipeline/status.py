@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
+from weaver import native
 from weaver.base.clock import Clock
 from weaver.base.version import VERSION
 from weaver.pipeline.counters import Counters
@@ -55,6 +56,7 @@ class StatusReport:
         return {
             "state": ending.value if ending else "running",
             "version": VERSION,
+            "native": native.description(),
             "updated_at": self._clock.wall(),
             "pages": self._pages(),
             "urls": self._urls(),
@@ -77,6 +79,7 @@ class StatusReport:
             "fetched": counters.fetched,
             "new": counters.new,
             "duplicate": counters.duplicate,
+            "near_duplicates": counters.near_duplicates,
             "redirect": counters.redirect,
             "failed": counters.failed,
             "blocked_robots": counters.blocked_robots,
@@ -105,7 +108,9 @@ class StatusReport:
             "edges": graph.edges,
             "resident_nodes": graph.resident_nodes,
             "resident_edges": graph.resident_edges,
+            "sealed_edges": graph.sealed_edges,
             "resident_bytes": graph.resident_bytes,
+            "retention": asdict(graph.retention_status()),
         }
 
     def _edge_health(self) -> dict[str, object]:
@@ -126,4 +131,18 @@ class StatusReport:
             "cold_lookups": contents.cold_lookups,
             "cold_hits": contents.cold_hits,
             "forgotten": contents.forgotten,
+            "reseen": contents.statistics().reseen,
+            "links_left_alone": self._stages.duplicate_links.left_alone,
+            "near": self._near(),
+        }
+
+    def _near(self) -> dict[str, object] | None:
+        near = self._stages.near
+        if near is None:
+            return None
+        return {
+            "pages_in_ram": len(near),
+            "capacity": near.capacity,
+            "cold_lookups": near.cold_lookups,
+            "cold_hits": near.cold_hits,
         }

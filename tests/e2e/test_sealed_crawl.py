@@ -1,0 +1,56 @@
+"""A crawl that seals its links while it runs leaves the graph of one that did not; a limit on disk drops the oldest."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from benchmarks.soak_web import SoakWeb
+from tests.support.crawls import Left
+from tests.support.tiny_web import settings_for
+from weaver.analysis.graph_documents import GraphQuestion, stats_document
+from weaver.base.events import Event
+from weaver.base.settings import Settings
+from weaver.pipeline import ExitReason, open_crawl
+
+pytestmark = pytest.mark.slow
+
+PAGES, HOSTS = 400, 20
+
+
+def _settings(**values: object) -> Settings:
+    return settings_for(SoakWeb(PAGES, hosts=HOSTS).address(0), scope__mode="any", **values)
+
+
+async def _crawled(directory: Path, settings: Settings) -> tuple[str, list[Event]]:
+    async with open_crawl(settings, directory, transport=SoakWeb(PAGES, hosts=HOSTS)) as crawl:
+        async for _ in crawl.run():
+            pass
+        assert crawl.exit_reason is ExitReason.FINISHED
+        return crawl.graph_digest, crawl.events.newest()
+
+
+def test_sealing_on_the_way_changes_nothing(tmp_path: Path) -> None:
+    """Sealed every twenty pages or once at the end: the same edges and digest, and no row is left unsealed."""
+    calm, _ = asyncio.run(_crawled(tmp_path / "calm", _settings()))
+    busy, _ = asyncio.run(_crawled(tmp_path / "busy", _settings(persistence__seal_pages=20)))
+    assert calm == busy != ""
+    assert Left(tmp_path / "calm").edges_by_kind() == Left(tmp_path / "busy").edges_by_kind()
+    storage = stats_document(GraphQuestion(tmp_path / "busy"))["storage"]
+    assert (storage["unsealed"]["links"], storage["is_partial"]) == (0, False)
+
+
+def test_a_limit_on_disk_is_kept_and_told(tmp_path: Path) -> None:
+    """Rows and blocks end within `graph.disk_limit`; an event and the statistics say what left, and totals count it."""
+    asyncio.run(_crawled(tmp_path / "whole", _settings()))
+    whole = stats_document(GraphQuestion(tmp_path / "whole"))
+    limit_bytes = whole["storage"]["bytes"] // 2
+    settings = _settings(graph__disk_limit=limit_bytes, persistence__seal_pages=20)
+    _, events = asyncio.run(_crawled(tmp_path / "limited", settings))
+    storage = stats_document(GraphQuestion(tmp_path / "limited"))["storage"]
+    told = [event.facts for event in events if event.kind == "links_dropped"]
+    assert storage["bytes"] <= limit_bytes
+    assert sum(int(str(facts["links"])) for facts in told) == storage["dropped"]["links"] > 0
+    assert storage["dropped"]["links"] + storage["sealed"]["links"] == whole["edges"]
