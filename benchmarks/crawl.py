@@ -1,21 +1,25 @@
-"""CPU per page of a whole crawl: weaver beside a bare loop (and Scrapy where installed) on the same pages.
+"""CPU per page of a whole crawl: weaver beside a bare loop and other crawlers on the same pages.
 
 The server runs on one core and the crawler on another; contenders take turns, each in a fresh process, and the median
-of the rounds counts. `python -m benchmarks.crawl --rounds 3`; the result goes to benchmarks/results/.
+of the rounds counts; CPU is that of the process and its children. `python -m benchmarks.crawl --rounds 3`; the result
+goes to benchmarks/results/, and `python -m benchmarks.report` draws it beside the one before. Scrapy and Crawlee run
+where this Python or the one of `--peers` has them, wget and httrack where they are installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,6 +28,7 @@ from benchmarks.generated_web import generated_web
 from tests.support.nginx import Site, nginx
 from tests.support.sites import CPPREFERENCE, POSTGRESQL, PYTHON, SQLITE, DebianSite
 from weaver.base.version import VERSION
+from weaver.native import compiled, description
 
 RESULTS = Path(__file__).parent / "results"
 SERVER_CORE, CRAWLER_CORE = 0, 1
@@ -51,20 +56,44 @@ def _nginx(site: DebianSite) -> Iterator[str]:
         yield server.origins[0] + site.entry
 
 
-def contenders() -> list[str]:
-    """The modules that can run here; the bare loop is the yardstick and comes first."""
-    has_scrapy = importlib.util.find_spec("scrapy") is not None
-    return ["bare_loop", "weaver_crawl", *["scrapy_spider"] * has_scrapy]
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """Something that crawls: a module of benchmarks.contenders, and the Python and the environment that it runs in."""
+
+    name: str
+    module: str
+    python: str = sys.executable
+    environment: tuple[tuple[str, str], ...] = ()
+
+    def run(self, entry: str) -> Line:
+        """One crawl in a fresh process."""
+        command = [self.python, "-m", f"benchmarks.contenders.{self.module}", entry, str(CONCURRENCY)]
+        outcome = subprocess.run(
+            [*command, str(CRAWLER_CORE)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+            env=os.environ | dict(self.environment),
+        )
+        if outcome.returncode:
+            raise SystemExit(f"{self.name} failed:\n{outcome.stderr}")
+        line: Line = json.loads(outcome.stdout.splitlines()[-1])
+        return line
 
 
-def run(contender: str, entry: str) -> Line:
-    """One crawl in a fresh process."""
-    command = [sys.executable, "-m", f"benchmarks.contenders.{contender}", entry, str(CONCURRENCY), str(CRAWLER_CORE)]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
-    if outcome.returncode:
-        raise SystemExit(f"{contender} failed:\n{outcome.stderr}")
-    line: Line = json.loads(outcome.stdout.splitlines()[-1])
-    return line
+def _can_import(python: str, library: str) -> bool:
+    return subprocess.run([python, "-c", f"import {library}"], capture_output=True, check=False).returncode == 0
+
+
+def contenders(peers: str, wanted: list[str]) -> list[Contender]:
+    """Those that can run here; the bare loop is the yardstick and comes first."""
+    found = [Contender("bare_loop", "bare_loop"), Contender("weaver", "weaver_crawl")]
+    if compiled is not None:
+        found.append(Contender("weaver_pure", "weaver_crawl", environment=(("WEAVER_PURE", "1"),)))
+    found += [Contender(name, f"{name}_spider", peers) for name in ("scrapy", "crawlee") if _can_import(peers, name)]
+    found += [Contender(program, f"{program}_mirror") for program in ("wget", "httrack") if shutil.which(program)]
+    return [one for one in found if not wanted or one.name in ("bare_loop", *wanted)]
 
 
 def medians(lines: list[Line]) -> Line:
@@ -88,6 +117,19 @@ def table(rows: dict[str, Line]) -> str:
     return "\n".join(lines)
 
 
+def processor() -> str:
+    """The processor's name, where the system tells it."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor()
+    )
+
+
+def versions() -> dict[str, str]:
+    """What the crawl's own libraries are."""
+    return {name: metadata.version(name) for name in ("aiohttp", "uvloop", "selectolax", "ada-url", "numpy", "xxhash")}
+
+
 def default_site() -> str:
     """cppreference where it and nginx are there, else a generated web."""
     has_nginx = any(Path(folder, "nginx").exists() for folder in ("/usr/sbin", "/usr/local/sbin", "/usr/bin"))
@@ -99,16 +141,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--site", choices=[*SITES, "generated"], default=default_site())
+    parser.add_argument("--peers", default=sys.executable, help="the Python that has Scrapy and Crawlee")
+    parser.add_argument(
+        "--only", action="append", default=[], help="run this contender (and the bare loop); repeatable"
+    )
     arguments = parser.parse_args()
-    names = contenders()
-    lines: dict[str, list[Line]] = {name: [] for name in names}
+    running = contenders(arguments.peers, arguments.only)
+    lines: dict[str, list[Line]] = {contender.name: [] for contender in running}
     with served(arguments.site) as entry:
         for round_number in range(arguments.rounds):
-            for name in names:
-                sys.stderr.write(f"round {round_number + 1} of {arguments.rounds}: {name}\n")
-                lines[name].append(run(name, entry))
+            for contender in running:
+                sys.stderr.write(f"round {round_number + 1} of {arguments.rounds}: {contender.name}\n")
+                lines[contender.name].append(contender.run(entry))
     rows = {name: medians(runs) for name, runs in lines.items()}
-    are_same = {row["digest"] for row in rows.values()}
+    are_same = {row["digest"] for row in rows.values() if row["digest"]}
     print(f"{arguments.site}: {CONCURRENCY} connections, medians of {arguments.rounds} rounds")
     print(table(rows))
     print("the same pages" if len(are_same) == 1 else "NOT THE SAME PAGES: the figures can't be compared")
@@ -116,7 +162,9 @@ def main() -> None:
     now = datetime.now(UTC)
     result = {
         "at": now.isoformat(timespec="seconds"), "site": arguments.site, "weaver": VERSION,
-        "python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count(), "rows": rows,
+        "native": description(), "python": platform.python_version(), "machine": platform.machine(),
+        "processor": processor(), "cores": os.cpu_count(), "versions": versions(), "rounds": arguments.rounds,
+        "rows": rows,
     }  # fmt: skip
     (RESULTS / f"crawl-{arguments.site}-{now:%Y%m%d-%H%M%S}.json").write_text(json.dumps(result, indent=1), "utf-8")
     if len(are_same) != 1:

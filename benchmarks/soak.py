@@ -5,6 +5,8 @@
 (`pages_digest`); `--endless` makes it ten times as large and stops after so many pages: the queue grows all the while.
 `own_` pauses and stalls leave out what the thread waited for a core. `--collector default` leaves Python's garbage
 collector alone: what tuning it gains in full collections, page times and CPU.
+`--near 0.1` makes a tenth of the pages near duplicates; `recognised` tells how many of them, and of the exact copies
+(`--duplicates`), were found, against what the web is by construction.
 With `--directory` the crawl is kept, and `--resume` measures how long it takes to go on from it.
 """
 
@@ -27,8 +29,9 @@ from xxhash import xxh3_64_intdigest
 
 from benchmarks.soak_chart import MIB, chart, svg
 from benchmarks.soak_targets import PageTimes, targets
+from benchmarks.soak_truth import recognised
 from benchmarks.soak_watch import SAMPLES, Figures, Pauses, Sample, Watch, database_bytes, rss, written_bytes
-from benchmarks.soak_web import HOSTS, LEAF, SoakWeb
+from benchmarks.soak_web import COPIES_SHARE, HOSTS, LEAF, SoakWeb
 from weaver.base.settings import CrawlSettings, MemorySettings, PolitenessSettings, ScopeSettings, Settings
 from weaver.base.units import parse_size
 from weaver.cli.running import loop_factory
@@ -206,6 +209,8 @@ def main() -> None:
     parser.add_argument("--memory", default="256MiB")
     parser.add_argument("--collector", choices=("tuned", "default"), default="tuned")
     parser.add_argument("--hosts", type=int, default=HOSTS)
+    parser.add_argument("--duplicates", type=float, default=COPIES_SHARE, help="share of exact copies, up to 0.3")
+    parser.add_argument("--near", type=float, default=0.0, help="share of near duplicates, up to 0.5")
     parser.add_argument("--max-seconds", type=float, help="end the crawl then, wherever it is")
     parser.add_argument("--endless", action="store_true", help="stop at --pages of a web of ten times as many")
     parser.add_argument("--directory", type=Path, help="keep the crawl there")
@@ -231,7 +236,10 @@ def main() -> None:
 def run(arguments: argparse.Namespace) -> Figures:
     """The soak, or the resume, in an event loop of its own."""
     is_endless, pages = arguments.endless, arguments.pages
-    web = SoakWeb(pages * ENDLESS_TIMES if is_endless else pages, arguments.hosts, 0 if is_endless else LEAVES)
+    web = SoakWeb(
+        pages * ENDLESS_TIMES if is_endless else pages, arguments.hosts, 0 if is_endless else LEAVES,
+        duplicates=arguments.duplicates, near=arguments.near,
+    )  # fmt: skip
     max_pages = pages if is_endless and not arguments.resume else None
     settings = settings_for(web, arguments.memory, max_pages, arguments.max_seconds, arguments.collector)
     with contextlib.ExitStack() as stack:
@@ -241,8 +249,9 @@ def run(arguments: argparse.Namespace) -> Figures:
             return runner.run(resumed(web, settings, directory))
         figures = runner.run(soak(web, settings, pages, directory))
         ok_pages, digest = pages_digest(directory)
+        found = recognised(web, directory)
     asked = {"asked_pages": pages, "hosts": arguments.hosts, "budget_mib": mib(settings.memory.budget)}
-    return {**asked, "ok_pages": ok_pages, "pages_digest": digest, **figures}
+    return {**asked, "ok_pages": ok_pages, "pages_digest": digest, "recognised": found, **figures}
 
 
 if __name__ == "__main__":

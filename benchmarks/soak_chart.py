@@ -61,7 +61,7 @@ def chart(figures: Figures) -> Iterator[str]:
     samples = figures["samples"]
     rows = bands(samples, figures["baseline_rss_mib"])
     most = max(sample["rss"] / MIB for sample in samples)
-    letters = dict(zip(rows, ".ABCDEFGHIJK"[: len(rows) - 1] + "?", strict=True))
+    letters = dict(zip(rows, ".ABCDEFGHIJKLM"[: len(rows) - 1] + "?", strict=True))
     yield "  ".join(f"{letter} {tag}" for tag, letter in letters.items())
     for index in sorted({*range(0, len(samples), SAMPLES // 10), len(samples) - 1}):
         bar = "".join(letters[tag] * round(values[index] / most * CHART_COLUMNS) for tag, values in rows.items())

@@ -19,9 +19,14 @@ LINKS = 100
 CHILDREN = 2
 HOSTS = 3_000
 SKEW = 3
-# What a page number's last two digits say of it; the rest are plain pages.
+# What a page number's last two digits say of it, where copies are the share that they are at most; the rest are plain.
 ORIGINALS = (0, 1, 2, 4, 5, 7, 8)
 COPIES = frozenset({3, 6, 9})
+COPIES_SHARE = 0.3
+NEAR_SHARE = 0.5
+# Words of a near duplicate that its original does not have, at most: with so many of 100 and more, four of five runs of
+# five words are still the same.
+OTHER_WORDS = 3
 MISSING = frozenset({9, 59})
 PRIVATE = 6
 ALIASED = frozenset({20, 40, 60, 80})
@@ -39,11 +44,19 @@ class SoakWeb:
     """Pages 0 to `pages` - 1 on thousands of hosts, each with 100 links and 5 kB, all reachable from page 0.
 
     Targets, hosts and the originals of copies follow a power law. Of 100 pages 30 are exact copies of an original (2 of
-    these are missing, 1 is disallowed), 4 are linked by an address that redirects. `leaves` of an original's links
-    lead to leaf URLs that nothing else names: known URLs in any number, for a crawl that excludes them.
+    these are missing, 1 is disallowed), 4 are linked by an address that redirects; with fewer `duplicates` than a
+    share of 0.3 the others have a text of their own. `leaves` of an original's links lead to leaf URLs that nothing
+    else names: known URLs in any number, for a crawl that excludes them. A share `near` of all pages has links of its
+    own and the text of an earlier page, but for a few words at the end: a near duplicate, as `near_original` tells.
     """
 
-    def __init__(self, pages: int, hosts: int = HOSTS, leaves: int = 0) -> None:
+    def __init__(
+        self, pages: int, hosts: int = HOSTS, leaves: int = 0, *, duplicates: float = COPIES_SHARE, near: float = 0.0
+    ) -> None:
+        if not (0 <= duplicates <= COPIES_SHARE and 0 <= near <= NEAR_SHARE):
+            raise ValueError(f"expected duplicates up to {COPIES_SHARE} and near up to {NEAR_SHARE}")
+        self._copies_share = duplicates / COPIES_SHARE
+        self._near_share = near / (1 - COPIES_SHARE)
         self.pages = pages
         self.leaves = leaves
         self.served = 0
@@ -96,32 +109,52 @@ class SoakWeb:
 
     def body(self, number: int) -> bytes:
         """A page's HTML: its own, or its original's."""
-        original = self._original_of(number)
-        text = f"<!doctype html><title>Page {original}</title><body>{''.join(self._anchors(original))}"
+        original = self.original_of(number)
+        shown = self.near_original(original)
+        text = f"<!doctype html><title>Page {shown}</title><body>{''.join(self._anchors(original, shown))}"
         return text.encode()
 
-    def _original_of(self, number: int) -> int:
+    def original_of(self, number: int) -> int:
         """The page whose content this is: for a copy an earlier one, the first ones most often."""
-        if number % 10 not in COPIES:
+        if number % 10 not in COPIES or (self._copies_share < 1 and _share(number * LINKS + 2) >= self._copies_share):
             return number
-        share: float = _shares(np.array([number * LINKS], np.uint64))[0] ** SKEW
-        index = int(share * (number // 10 * len(ORIGINALS)))
+        return self._earlier(number, number * LINKS)
+
+    def near_original(self, original: int) -> int:
+        """The page whose text this one has but for some words; itself for most, for those of the copies always."""
+        found = original
+        while found % 10 not in COPIES and found >= 10 and _share(found * LINKS + 3) < self._near_share:
+            found = self._earlier(found, found * LINKS + 4)
+        return found
+
+    def _earlier(self, number: int, seed: int) -> int:
+        index = int(_share(seed) ** SKEW * (number // 10 * len(ORIGINALS)))
         return index // len(ORIGINALS) * 10 + ORIGINALS[index % len(ORIGINALS)]
 
-    def _anchors(self, number: int) -> Iterator[str]:
+    def _anchors(self, number: int, shown: int) -> Iterator[str]:
+        """The page's links, under the words of another where that one's text is shown."""
         targets = self._targets(number)
-        for target, host in zip(targets.tolist(), self._hosts_of(targets), strict=True):
-            yield f'<a href="http://h{host}.soak.test{_PLACES[target % 100]}{target}">{target}</a> '
+        words = targets.tolist() if shown == number else self._words(number, shown, len(targets))
+        for target, host, word in zip(targets.tolist(), self._hosts_of(targets), words, strict=True):
+            yield f'<a href="http://h{host}.soak.test{_PLACES[target % 100]}{target}">{word}</a> '
         if self.leaves:
             first = number * self.leaves
             leaves = np.arange(first, first + self.leaves, dtype=np.uint64)
             for leaf, host in zip(leaves.tolist(), self._hosts_of(leaves), strict=True):
                 yield f'<a href="http://h{host}.soak.test{LEAF}{leaf}">leaf</a> '
 
+    def _words(self, number: int, shown: int, count: int) -> list[object]:
+        """The words of the page shown, the last ones others; a page near the end has fewer children, and so words."""
+        words: list[object] = [*self._targets(shown).tolist(), *range(CHILDREN)][:count]
+        others = 1 + number % OTHER_WORDS
+        return words[:-others] + [f"w{number}x{other}" for other in range(others)]
+
     def _targets(self, number: int) -> Numbers:
         """The children, and others by the power law."""
-        child = (number // 10 * len(ORIGINALS) + ORIGINALS.index(number % 10)) * CHILDREN + 1
-        children = [page for page in range(child, child + CHILDREN) if page < self.pages]
+        children: list[int] = []
+        if number % 10 not in COPIES:
+            child = (number // 10 * len(ORIGINALS) + ORIGINALS.index(number % 10)) * CHILDREN + 1
+            children = [page for page in range(child, child + CHILDREN) if page < self.pages]
         others = _shares(self._links + np.uint64(number * LINKS + 1)) ** SKEW * self.pages
         return np.concatenate([np.array(children, np.uint64), others.astype(np.uint64)])
 
@@ -140,6 +173,10 @@ def _shares(numbers: Numbers) -> NDArray[np.float64]:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return (mixed ^ (mixed >> np.uint64(31))) / np.float64(2**64)
+
+
+def _share(number: int) -> float:
+    return float(_shares(np.array([number], np.uint64))[0])
 
 
 def _answer(url: str, status: int, body: bytes = b"", headers: Mapping[str, str] = _HTML) -> Response:

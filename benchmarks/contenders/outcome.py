@@ -18,21 +18,28 @@ def pin(core: int) -> None:
 
 
 class Stopwatch:
-    """CPU and wall seconds of this process from its construction until it is stopped."""
+    """CPU and wall seconds of this process and its children from its construction until it is stopped."""
 
     def __init__(self) -> None:
         self._cpu_from = time.process_time()
+        self._children_from = _children_s()
         self._wall_from = time.perf_counter()
 
     def stopped(self) -> Cost:
         """What was spent, the whole process included: its imports and its start."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
+        of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
         return Cost(
-            cpu_s=time.process_time() - self._cpu_from,
+            cpu_s=time.process_time() - self._cpu_from + _children_s() - self._children_from,
             wall_s=time.perf_counter() - self._wall_from,
-            process_cpu_s=usage.ru_utime + usage.ru_stime,
-            peak_rss_mib=usage.ru_maxrss / 1024,
+            process_cpu_s=usage.ru_utime + usage.ru_stime + _children_s(),
+            peak_rss_mib=max(usage.ru_maxrss, of_children.ru_maxrss) / 1024,
         )
+
+
+def _children_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @dataclass(frozen=True, slots=True)
