@@ -37,7 +37,8 @@ def test_degrees_are_those_of_the_graph(graph: tuple[int, Pairs]) -> None:
 
 def test_edges_are_counted_by_kind(tmp_path: Path) -> None:
     """Parallel edges of several kinds are several edges of one pair; each known kind is named, also with none."""
-    kinds = {kind.name.lower(): 0 for kind in EdgeKind} | Counter(kind.name.lower() for edges in EDGES.values() for _, kind in edges)
+    there = Counter(kind.name.lower() for edges in EDGES.values() for _, kind in edges)
+    kinds = {kind.name.lower(): there[kind.name.lower()] for kind in EdgeKind}
     with open_reader(make_crawl(tmp_path / "crawl")) as reader:
         stats = graph_stats(EdgeStream(reader))
         redirects = graph_stats(EdgeStream(reader), frozenset({EdgeKind.REDIRECT}))
