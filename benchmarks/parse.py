@@ -41,7 +41,7 @@ def _bodies(root: Path) -> list[bytes]:
 def _stages(page: Response, spent: Counter[str]) -> None:
     clock = time.perf_counter_ns
     started = clock()
-    _charset, markup, _note = html._markup_of(page, _SETTINGS, html.kind_of(page))
+    _charset, markup = html._markup_of(page, _SETTINGS, html.kind_of(page))
     decoded = clock()
     census = census_of(markup)
     counted = clock()

@@ -106,3 +106,16 @@ def test_links_of_duplicates_are_followed_for_a_bounded_number() -> None:
     elsewhere = DuplicateLinks("elsewhere", 3, account)
     assert [elsewhere.are_followed("t") for _ in range(5)] == [True, True, True, False, False]
     assert elsewhere.are_followed("another template")
+
+
+def test_a_template_that_meets_the_bound_is_told_once() -> None:
+    """Each one is counted, and told when it happens; what an earlier run met before `listen` is only counted."""
+    links = DuplicateLinks("elsewhere", 1, Budget(8 << 20).account("content"))
+    told: list[tuple[str, int]] = []
+    for template in ("early", "early"):
+        links.are_followed(template)
+    links.listen(lambda template, pages: told.append((template, pages)))
+    for template in ("trap", "early", "trap", "real", "trap"):
+        links.are_followed(template)
+    assert told == [("trap", 2)]
+    assert (links.bounded_templates, links.left_alone) == (2, 4)

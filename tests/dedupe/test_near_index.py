@@ -184,8 +184,7 @@ def test_a_flood_of_one_key_costs_each_page_the_same() -> None:
     rows[:, 0], rows[:, ROW_WORDS:] = head[0], head[ROW_WORDS:]
     for number, row in enumerate(rows, start=1):
         assert near.observe(number, row) is None
-    homes = near._bands.homes(head[ROW_WORDS:])
-    assert len(near._bands.candidates(homes)) == MOST_CANDIDATES
+    assert len(near._bands.candidates(head)) == MOST_CANDIDATES
     near.check()
 
 

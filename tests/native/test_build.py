@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from weaver.native import INTERFACE
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -56,4 +58,4 @@ def test_the_module_is_built_beside_its_sources(sources: Path) -> None:
         [sys.executable, "-c", "import compiled; print(compiled.INTERFACE)"],
         cwd=folder, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert asked.stdout.strip() == "1"
+    assert asked.stdout.strip() == str(INTERFACE)

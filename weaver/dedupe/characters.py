@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 LAST_LETTER = 0x323AF
 FIRST_UNSPACED = 0x0E00
 # Thai and Lao, Myanmar, Khmer, kana, Han with its extensions. Hangul puts spaces between words.
-_UNSPACED = (
+UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF),
     (0x4E00, 0x9FFF), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF), (0x1B000, 0x1B16F), (0x20000, LAST_LETTER),
 )  # fmt: skip
@@ -30,17 +30,22 @@ def letters() -> NDArray[np.uint32]:
     """
     table = np.zeros(LAST_LETTER + 2, np.uint32)
     for code in range(LAST_LETTER + 1):
-        character = chr(code)
-        if character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M":
-            folded = character.casefold()
-            table[code] = ord(folded) if len(folded) == 1 else code
+        table[code] = letter_of(chr(code))
     return table
+
+
+def letter_of(character: str) -> int:
+    """The character's simple case folding where it makes words, 0 where it does not."""
+    if not (character.isalnum() or character == "_" or unicodedata.category(character)[0] == "M"):
+        return 0
+    folded = character.casefold()
+    return ord(folded if len(folded) == 1 else character)
 
 
 @cache
 def unspaced() -> NDArray[np.uint8]:
     """For each code point 1 where it counts as a word by itself."""
     table = np.zeros(LAST_LETTER + 2, np.uint8)
-    for first, last in _UNSPACED:
+    for first, last in UNSPACED:
         table[first : last + 1] = 1
     return table

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from weaver.base.page import Observation, Parsed, Verdict
 from weaver.base.settings import DedupeSettings
-from weaver.dedupe.fingerprint import body_digest, text_digest
+from weaver.dedupe.fingerprint import digests_of
 from weaver.memory.bounded import BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account
 from weaver.memory.ghost import GhostFilter
@@ -72,8 +72,10 @@ class ContentIndex:
 
     def observe(self, page_id: int, body: bytes, parsed: Parsed) -> Observation:
         """Say whether the page's content was seen before, and remember it where it was not."""
-        of_body = body_digest(body)
-        of_text = text_digest(parsed.text, self._settings.min_text) if self._settings.text else b""
+        return self.compare(page_id, *digests_of(body, parsed.text, self._settings))
+
+    def compare(self, page_id: int, of_body: bytes, of_text: bytes) -> Observation:
+        """`observe` for a page whose digests were taken elsewhere."""
         same = self.page_with(BODY + of_body)
         if same and same != page_id:
             return Observation(Verdict.SAME_BODY, of_body, of_text, same)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from sys import getsizeof
 from typing import Literal
 
@@ -18,12 +19,14 @@ class DuplicateLinks:
 
     The representative's links are known URLs already, so what is new on a duplicate leads elsewhere by itself;
     the bound ends an infinite space of one page, and a real page behind two names loses nothing. `left_alone` counts
-    the duplicates whose links were not followed: evidence of a trap where it grows.
+    the duplicates whose links were not followed, `bounded_templates` the templates that met the bound, each of which
+    `listen` has told: evidence of a trap.
     """
 
     def __init__(self, rule: Literal["never", "elsewhere", "always"], per_template: int, account: Account) -> None:
         self._rule = rule
-        self.left_alone = 0
+        self.left_alone = self.bounded_templates = 0
+        self._on_bound: Callable[[str, int], None] | None = None
         self._per_template = per_template
         self._counts: BoundedLRU[str, int] = BoundedLRU(
             "duplicate_templates",
@@ -32,6 +35,10 @@ class DuplicateLinks:
             entry_bytes=TEMPLATE_BYTES,
             bytes_of=lambda template, _count: getsizeof(template),
         )
+
+    def listen(self, on_bound: Callable[[str, int], None]) -> None:
+        """Have each template told that meets the bound from now on, with how many duplicates it has."""
+        self._on_bound = on_bound
 
     def are_followed(self, template: str) -> bool:
         """Count one more duplicate of the template; False where its links are left alone."""
@@ -42,4 +49,8 @@ class DuplicateLinks:
     def _is_within(self, template: str) -> bool:
         count = (self._counts.get(template) or 0) + 1
         self._counts.put(template, count)
+        if count == self._per_template + 1:
+            self.bounded_templates += 1
+            if self._on_bound is not None:
+                self._on_bound(template, count)
         return count <= self._per_template

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xxhash import xxh3_128_digest
 
+from weaver.base.settings import DedupeSettings
 from weaver.native import compiled
 
 
@@ -22,6 +23,11 @@ def text_digest(text: str, min_chars: int) -> bytes:
         return b""
     normalised, chars = _squeezed(text)
     return b"" if chars < min_chars else xxh3_128_digest(normalised)
+
+
+def digests_of(body: bytes, text: str, settings: DedupeSettings) -> tuple[bytes, bytes]:
+    """The digests of a page's body and of its visible text; the second is empty where it is not taken."""
+    return body_digest(body), text_digest(text, settings.min_text) if settings.text else b""
 
 
 def squeezed_in_python(text: str) -> tuple[bytes, int]:

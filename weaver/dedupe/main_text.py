@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh64_intdigest
 
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
 from weaver.memory.reserve import discard, reserved_zeros
+from weaver.native import compiled
 
 Tags = NDArray[np.uint32]
 Counts = NDArray[np.uint16]
@@ -76,6 +77,7 @@ class BoilerplateMemory:
         self._tags_by_bucket = self._tags.reshape(-1, WAYS)
         self._counts_by_bucket = self._counts.reshape(-1, WAYS)
         account.hold(self._buckets * BUCKET_BYTES)
+        self._work = np.zeros(0 if compiled is None else compiled.OWN_TEXT_WORK_BYTES, np.uint8)
         self._held = self._peak = self._evicted = 0
 
     def __repr__(self) -> str:
@@ -95,6 +97,17 @@ class BoilerplateMemory:
 
     def split(self, text: str | Sequence[str], host: str) -> MainText:
         """The main text, and how much was left out; whole where too little would be left."""
+        if compiled is None or not isinstance(text, str):
+            return self.split_in_numpy(text, host)
+        of_host = self._key_of_host(host)
+        own, boilerplate, entered, left = compiled.own_text(
+            text, of_host, self._tags, self._counts, self._buckets, self._work
+        )
+        self._note(entered, left)
+        return MainText(own, boilerplate)
+
+    def split_in_numpy(self, text: str | Sequence[str], host: str) -> MainText:
+        """The same, by the twin."""
         blocks = blocks_of(text) if isinstance(text, str) else [block for block in text if block]
         counts = self._count(blocks[:MOST_BLOCKS], host)
         pages = counts.pop()
@@ -142,14 +155,17 @@ class BoilerplateMemory:
 
     def _count(self, blocks: list[str], host: str) -> list[int]:
         """How often each block was seen before, and at the end how many pages of the host; and count one more."""
-        of_host = xxh3_64_intdigest(host.encode("utf-8", "surrogatepass"), self._seed)
-        keys = [xxh3_64_intdigest(block.encode("utf-8", "surrogatepass"), of_host) for block in blocks]
+        of_host = self._key_of_host(host)
+        keys = [xxh64_intdigest(block.encode("utf-8", "surrogatepass"), of_host) for block in blocks]
         distinct = dict.fromkeys([*keys, of_host])
         seen: list[int] = self._seen(np.fromiter(distinct, np.uint64, len(distinct))).tolist()
         if len(distinct) == len(keys) + 1:
             return seen
         counts = dict(zip(distinct, seen, strict=True))
         return [counts[key] for key in keys] + [counts[of_host]]
+
+    def _key_of_host(self, host: str) -> int:
+        return xxh64_intdigest(host.encode("utf-8", "surrogatepass"), self._seed)
 
     def _seen(self, keys: NDArray[np.uint64]) -> Counts:
         """The counts of different keys, each of which is one higher from now on."""
@@ -183,9 +199,13 @@ class BoilerplateMemory:
         cells = (buckets * WAYS + ways)[enters]
         self._tags[cells] = tags[enters]
         places = np.unique(cells)
-        self._leave(int(np.count_nonzero(self._counts[places])))
+        left = int(np.count_nonzero(self._counts[places]))
         self._counts[places] = 1
-        self._held += len(places)
+        self._note(len(places), left)
+
+    def _note(self, entered: int, left: int) -> None:
+        self._leave(left)
+        self._held += entered
         self._peak = max(self._peak, self._held)
 
     def _leave(self, blocks: int) -> None:

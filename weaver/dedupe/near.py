@@ -9,13 +9,14 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from weaver.dedupe.near_bands import BUCKET_BYTES, MOST_CANDIDATES, NUMBER_BITS, Homes, NearBands
+from weaver.dedupe.near_bands import BUCKET_BYTES, MOST_CANDIDATES, NUMBER_BITS, NearBands
 from weaver.dedupe.near_rows import BLOCK_BYTES, BLOCK_ROWS, NearRows
 from weaver.dedupe.shingles import jaccard
 from weaver.dedupe.sketch import BANDS, ROW_WORDS, SIGNATURE_WORDS, Words, is_empty, most_differing_bits, similarity
 from weaver.dedupe.words import Hashes
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
+from weaver.native import compiled
 
 # Buckets for the keys of a block of documents in a full index: nine tenths full, so that few keys are pushed out before
 # their time. While the index grows there are twice as many, for those that have not split yet.
@@ -133,8 +134,7 @@ class NearIndex:
         neither matched nor remembered.
         """
         assert 0 < doc_id < 1 << 32, f"expected a document id from 1 to 2^32 - 1, got {doc_id}"
-        homes, buckets = self._bands.homes(signature[ROW_WORDS:]), self._bands.buckets
-        close = self._close(self._candidates(homes), signature)
+        close = self._close_in_ram(signature)
         found = self._verified(close, signature, shingles, doc_id)
         if not found:
             found = self._cold_matches(signature, shingles, doc_id)
@@ -143,19 +143,18 @@ class NearIndex:
         if is_empty(signature):
             self._empty += 1
         elif (doc_id << _ID_BITS | int(signature[0]), 0) not in close and not (found and self._keep == "unmatched"):
-            self._append(doc_id, signature, homes, buckets)
+            self._append(doc_id, signature)
         return found[0] if found else None
 
     def matches(self, signature: Words, shingles: Hashes | None = None) -> list[Match]:
         """All documents found at or above the threshold, the most similar first, of equals the earliest; no change."""
-        candidates = self._candidates(self._bands.homes(signature[ROW_WORDS:]))
-        found = self._verified(self._close(candidates, signature), signature, shingles, 0)
+        found = self._verified(self._close_in_ram(signature), signature, shingles, 0)
         return found or self._cold_matches(signature, shingles, 0)
 
     def add(self, doc_id: int, signature: Words) -> None:
         """Remember a document without looking anything up, as when an index is filled again from disk."""
         if not is_empty(signature):
-            self._append(doc_id, signature, self._bands.homes(signature[ROW_WORDS:]), self._bands.buckets)
+            self._append(doc_id, signature)
 
     def evict(self, n: int) -> list[int]:
         """Let the `n` oldest documents go; their ids, the oldest first. Frees rows, not bytes."""
@@ -187,25 +186,32 @@ class NearIndex:
         assert self.bytes == self._bytes_of(self._rows.blocks) <= self._account.used, self
         self._account.check()
 
-    def _append(self, doc_id: int, signature: Words, homes: Homes, buckets: int) -> None:
+    def _append(self, doc_id: int, signature: Words) -> None:
         assert len(signature) == SIGNATURE_WORDS, f"expected {SIGNATURE_WORDS} words, got {len(signature)}"
         self._make_room()
         number = self._rows.append(doc_id, signature[:ROW_WORDS])
-        if self._bands.buckets != buckets:
-            homes = self._bands.homes(signature[ROW_WORDS:])
-        self._bands.put(homes, number)
+        self._bands.put(signature, number)
         self._peak = max(self._peak, len(self._rows))
 
-    def _candidates(self, homes: Homes) -> Words:
-        """Rows that may be near, the youngest first."""
-        return self._rows.take(self._rows.ages_of(self._bands.candidates(homes)))
+    def _close_in_ram(self, signature: Words) -> list[tuple[int, int]]:
+        """Rows that share a band key and may be near, the oldest first: word 0, and how many bits differ."""
+        if compiled is None:
+            return self._close_in_numpy(signature)
+        return compiled.near_rows(signature, *self._bands.layout, *self._rows.layout, self._most_bits(signature))
+
+    def _close_in_numpy(self, signature: Words) -> list[tuple[int, int]]:
+        """The same, by the twin."""
+        ages = self._rows.ages_of(self._bands.candidates(signature))
+        return self._close(self._rows.take(ages), signature)
 
     def _close(self, rows: Words, signature: Words) -> list[tuple[int, int]]:
-        """Of rows, the youngest first, those that may be near, the oldest first: word 0, and how many bits differ."""
+        """Of rows, the youngest first, those that may be near, the oldest first."""
         differing = np.bitwise_count(rows[:, 1:] ^ signature[1:ROW_WORDS]).sum(axis=1, dtype=np.intp)
-        least = self.threshold - EXACT_MARGIN * (self._exact is not None)
-        close = (differing <= most_differing_bits(int(signature[0]), least)).nonzero()[0][::-1]
+        close = (differing <= self._most_bits(signature)).nonzero()[0][::-1]
         return list(zip(rows[close, 0].tolist(), differing[close].tolist(), strict=True)) if len(close) else []
+
+    def _most_bits(self, signature: Words) -> int:
+        return most_differing_bits(int(signature[0]), self.threshold - EXACT_MARGIN * (self._exact is not None))
 
     def _verified(
         self, close: list[tuple[int, int]], signature: Words, shingles: Hashes | None, doc_id: int

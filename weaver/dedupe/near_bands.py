@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from weaver.dedupe.sketch import BANDS, Words
+from weaver.dedupe.sketch import BANDS, ROW_WORDS, Words
 from weaver.memory.reserve import discard, reserved_zeros
+from weaver.native import compiled
 
 Numbers = NDArray[np.uint32]
 Indices = NDArray[np.intp]
-Homes = tuple[Indices, Indices]
 
 WAYS = 32
 BUCKET_BYTES = 4 * WAYS
@@ -50,19 +50,21 @@ class NearBands:
         """Buckets of the present size."""
         return self._count
 
-    def homes(self, keys: Words) -> Homes:
-        """Where the keys belong: buckets, which hold while their number does, and what a slot keeps of each key."""
-        parts = (keys >> _KEY_SHIFT).view(np.intp)
-        return self._folded((keys % np.uint64(self.first)).view(np.intp) + parts * self.first), parts
-
-    def candidates(self, homes: Homes) -> Numbers:
-        """Numbers that may have one of the keys, with repeats, and with 0 where nothing is."""
-        numbers = self._buckets.take(homes[0], axis=0).reshape(-1)
+    def candidates(self, signature: Words) -> Numbers:
+        """Numbers that may have one of the signature's keys, with repeats, and with 0 where nothing is."""
+        numbers = self._buckets.take(self._homes(signature)[0], axis=0).reshape(-1)
         return np.bitwise_and(numbers, _NUMBER, out=numbers)
 
-    def put(self, homes: Homes, number: int) -> None:
-        """Keep the number, of NUMBER_BITS, under each of the keys."""
-        buckets, parts = homes
+    def put(self, signature: Words, number: int) -> None:
+        """Keep the number, of NUMBER_BITS, under each of the signature's keys."""
+        if compiled is None:
+            self.put_in_numpy(signature, number)
+            return
+        compiled.near_put(signature, *self.layout, number)
+
+    def put_in_numpy(self, signature: Words, number: int) -> None:
+        """The same, by the twin."""
+        buckets, parts = self._homes(signature)
         slots = (parts.astype(np.uint32) << _PART_SHIFT) | np.uint32(number)
         if len(set(buckets.tolist())) == len(buckets):
             self._buckets[buckets, 1:] = self._buckets[buckets, :-1]
@@ -72,6 +74,11 @@ class NearBands:
             ways = self._buckets[bucket]
             ways[1:] = ways[:-1]
             ways[0] = slot
+
+    @property
+    def layout(self) -> tuple[Numbers, int, int, int]:
+        """What the compiled look-up reads: the slots, and from which buckets on they are folded."""
+        return self._slots, self.first, self._count, self._half
 
     def grow(self, buckets: int) -> None:
         """Have so many buckets: some split, one after the other."""
@@ -111,6 +118,12 @@ class NearBands:
         self._count = buckets
         self._level = (buckets // self.first).bit_length() - 1
         self._half = self.first << self._level
+
+    def _homes(self, signature: Words) -> tuple[Indices, Indices]:
+        """Where the signature's keys belong: buckets, and what a slot keeps of each key."""
+        keys = signature[ROW_WORDS:]
+        parts = (keys >> _KEY_SHIFT).view(np.intp)
+        return self._folded((keys % np.uint64(self.first)).view(np.intp) + parts * self.first), parts
 
     def _folded(self, homes: Indices) -> Indices:
         """Where what lives in a bucket of the largest table lives now."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from weaver.base.record import NearRow
 from weaver.base.settings import DedupeSettings
-from weaver.dedupe.main_text import CELL_BYTES, BoilerplateMemory
+from weaver.dedupe.main_text import CELL_BYTES, BoilerplateMemory, MainText
 from weaver.dedupe.near import ColdDocuments, NearIndex, band_keys_of, row_of
 from weaver.dedupe.signature import SignatureEngine
 from weaver.dedupe.sketch import Words, is_empty
@@ -20,7 +20,9 @@ class NearPages:
 
     The index holds the newest pages. One that left it is found on disk once its keys were merged there, which the
     writer does when `unmerged_pages` wait: half of what the index holds, so that none has left by then. Only where the
-    index holds fewer pages than are on their way to the disk does a page go unseen for a while.
+    index holds fewer pages than are on their way to the disk does a page go unseen for a while. `seed` is the crawl's
+    own, in every run of it the same: who does not know it can't make pages that share a key, or blocks that share a
+    count.
     """
 
     def __init__(
@@ -30,13 +32,13 @@ class NearPages:
         boilerplate: Account,
         cold: ColdDocuments,
         *,
+        seed: int = 0,
         is_complete: bool = True,
     ) -> None:
         self._min_text = settings.min_text
-        self._engine = SignatureEngine()
-        self._boilerplate = (
-            BoilerplateMemory(boilerplate, max(64, boilerplate.limit // CELL_BYTES)) if settings.boilerplate else None
-        )
+        self._engine = SignatureEngine(seed=seed)
+        blocks = max(64, boilerplate.limit // CELL_BYTES)
+        self._boilerplate = BoilerplateMemory(boilerplate, blocks, seed) if settings.boilerplate else None
         self._index = NearIndex(account, settings.similarity, cold=cold, is_complete=is_complete)
 
     def __repr__(self) -> str:
@@ -71,13 +73,15 @@ class NearPages:
         """
         if len(text) < self._min_text:
             return None
-        own = text if self._boilerplate is None else self._boilerplate.main_text(text, host)
-        signature = self._engine.signature(own)
+        own = MainText(text, 0.0) if self._boilerplate is None else self._boilerplate.split(text, host)
+        signature = self._engine.signature(own.text)
         if is_empty(signature):
             return None
         match = self._index.observe(page_id, signature)
         row, keys = row_of(page_id, signature).tobytes(), band_keys_of(signature).tobytes()
-        return NearRow(page_id, row, keys, match.doc_id, match.similarity) if match else NearRow(page_id, row, keys)
+        if match is None:
+            return NearRow(page_id, row, keys)
+        return NearRow(page_id, row, keys, match.doc_id, match.similarity, own.boilerplate)
 
     def restore(self, page_id: int, signature: Words) -> None:
         """Take back a page of an earlier run; the oldest first."""

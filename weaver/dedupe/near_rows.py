@@ -92,6 +92,11 @@ class NearRows:
         """The rows of these ages, copied."""
         return self._by_row.take(self._indices(ages), axis=0)
 
+    @property
+    def layout(self) -> tuple[Words, Numbers, int, int]:
+        """What the compiled look-up reads: the rows, where their blocks lie, the next number, and how many are held."""
+        return self._rows, self._places, self.next_number, len(self)
+
     def ids(self, ages: Numbers) -> list[int]:
         """The documents' ids of these ages."""
         words: Words = self._by_row[self._indices(ages), 0]

@@ -9,6 +9,7 @@ import numpy as np
 from weaver.dedupe.words import PIECE, Form, Hashes, WordHasher, mix, odd_constants
 
 SHINGLE_WORDS = 5
+MOST_WORDS = 64
 
 
 class Shingles:
@@ -20,8 +21,8 @@ class Shingles:
     def __init__(
         self, words: int = SHINGLE_WORDS, seed: int = 0, *, form: Form = "NFKC", characters: bool = True
     ) -> None:
-        if not 1 <= words <= 64:
-            raise ValueError(f"expected shingles of 1 to 64 words, got {words}")
+        if not 1 <= words <= MOST_WORDS:
+            raise ValueError(f"expected shingles of 1 to {MOST_WORDS} words, got {words}")
         self.words = words
         self._hasher = WordHasher(seed, form=form, characters=characters)
         self._factors = odd_constants(seed, "shingle", words)

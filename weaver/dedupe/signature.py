@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from weaver.dedupe.shingles import SHINGLE_WORDS, Shingles
+from weaver.dedupe.character_table import character_table
+from weaver.dedupe.shingles import MOST_WORDS, SHINGLE_WORDS, Shingles
 from weaver.dedupe.sketch import (
     BAND_VALUES,
     BANDS,
@@ -20,6 +21,7 @@ from weaver.dedupe.sketch import (
     header,
 )
 from weaver.dedupe.words import PIECE, Form, Hashes, mix, odd_constants
+from weaver.native import compiled
 
 _EMPTY = (1 << 64) - 1
 _MASK = (1 << 64) - 1
@@ -78,12 +80,23 @@ class SignatureEngine:
         self._ones = np.ones(permutations, np.uint64)
         self._products = np.zeros((BANDS, BAND_VALUES), np.uint64)
         self._row = np.zeros(SIGNATURE_WORDS, np.uint64)
+        self._table = character_table(form)
+        self._plan = self._compiled_plan(probes, shingle, seed, characters=characters)
+        self._work = np.zeros(0 if compiled is None else compiled.SIGN_WORK_BYTES, np.uint8)
 
     def __repr__(self) -> str:
         return f"SignatureEngine(permutations={self.permutations}, shingle={self._shingles.words})"
 
     def signature(self, text: str) -> Words:
         """The text's SIGNATURE_WORDS words, in a row that the next call overwrites; all zero for a text without any."""
+        if compiled is None:
+            return self.signature_in_numpy(text)
+        table = self._table
+        compiled.sign(text, self._plan, self._work, table.entries, self._row, table.normalised, table.fill)
+        return self._row
+
+    def signature_in_numpy(self, text: str) -> Words:
+        """The same, by the twin."""
         self._minima.fill(_EMPTY)
         self._row.fill(0)
         for hashes in self._shingles.of(text):
@@ -104,6 +117,16 @@ class SignatureEngine:
     def shingles(self, text: str) -> Hashes:
         """The text's distinct shingles in ascending order, in a new array, for exact similarity (`jaccard`)."""
         return self._shingles.set_of(text)
+
+    def _compiled_plan(self, probes: Hashes, shingle: int, seed: int, *, characters: bool) -> Hashes:
+        """The engine's constants as native/signature.c has them."""
+        single = [
+            np.array([shingle, self._to_value, characters], np.uint64),
+            *(odd_constants(seed, name, 1) for name in ("base", "word", "shingles", "place", "band mixer")),
+        ]
+        factors = np.zeros(MOST_WORDS, np.uint64)
+        factors[:shingle] = odd_constants(seed, "shingle", shingle)
+        return np.concatenate([*single, factors, self._band_factors.ravel(), self._band_seeds, probes])
 
     def _take(self, hashes: Hashes) -> None:
         """Keep the least of each bin."""

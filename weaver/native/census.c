@@ -4,14 +4,13 @@
 #include <string.h>
 
 /* The kinds' numbers, in the order of parse/census.py. */
-enum { OTHER, END, DECLARATION, PLAIN, ANCHOR, FORMATTING, STYLE, FRAME, SCRIPT, ROOT, INPUT = 15, KINDS };
+enum { OTHER, END, DECLARATION, PLAIN, ANCHOR, FORMATTING, STYLE, FRAME, SCRIPT, ROOT, KINDS = 16 };
 #define PAIRS (1 << 16)
 
 /* As in parse/guard.py. */
-#define SURE_BYTES (256 << 10)
-#define SURE_STEPS 50000000
-#define SURE_MOVED_BYTES 400000000
 #define MOST_ROOTS 50
+#define MOST_OPENINGS 100000
+#define UNSEEN_OPENINGS 2 /* in the last two bytes */
 
 typedef struct {
     const unsigned char *at, *last; /* `last` has two bytes after it */
@@ -38,20 +37,17 @@ static int next_kind(Opens *opens)
     return opens->kinds[found[1] << 8 | found[2]];
 }
 
-bool has_few_roots(const Py_buffer *markup, const Py_buffer *kinds, int max_depth, bool *is_sure)
+bool has_few_tags(const Py_buffer *markup, const Py_buffer *kinds)
 {
     Opens opens;
-    long long counts[256] = {0}, starts = 0, moved;
+    long long openings = UNSEEN_OPENINGS, roots = 0;
     if (!is_open(&opens, markup, kinds))
         return false;
-    for (int kind; (kind = next_kind(&opens)) >= 0;)
-        counts[kind]++;
-    for (int kind = PLAIN; kind < KINDS; kind++)
-        starts += counts[kind];
-    moved = (counts[DECLARATION] + counts[INPUT]) * markup->len;
-    *is_sure = markup->len <= SURE_BYTES && starts <= counts[END] + max_depth
-        && starts * (starts / 2 + counts[END]) <= SURE_STEPS && moved <= SURE_MOVED_BYTES;
-    return counts[ROOT] <= MOST_ROOTS;
+    for (int kind; (kind = next_kind(&opens)) >= 0;) {
+        openings++;
+        roots += kind == ROOT;
+    }
+    return roots <= MOST_ROOTS && openings <= MOST_OPENINGS;
 }
 
 static bool add_place(PyObject *places, Py_ssize_t place)

@@ -5,8 +5,8 @@
 #include <Python.h>
 #include <stdbool.h>
 
-/* Whether a tree may be built of the page at all; `is_sure`: whether the worst order of its tags is cheap as well. */
-bool has_few_roots(const Py_buffer *markup, const Py_buffer *kinds, int max_depth, bool *is_sure);
+/* Whether a tree may be built of the page, by the numbers of its tags alone. */
+bool has_few_tags(const Py_buffer *markup, const Py_buffer *kinds);
 
 PyObject *census(PyObject *module, PyObject *arguments);
 

@@ -2,20 +2,31 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "blocks.h"
 #include "census.h"
+#include "flat.h"
+#include "harvest.h"
+#include "near.h"
 #include "page.h"
 #include "prescan.h"
 #include "table.h"
+#include "tags.h"
 #include "text.h"
 #include "urls.h"
 
 static PyMethodDef methods[] = {
     {"read_page", read_page, METH_VARARGS, NULL},
+    {"read_flat", read_flat, METH_VARARGS, NULL},
+    {"is_wide", is_wide, METH_O, NULL},
     {"census", census, METH_VARARGS, NULL},
     {"found_in_table", found_in_table, METH_VARARGS, NULL},
     {"joined_plain", joined_plain, METH_VARARGS, NULL},
     {"meta_attributes", meta_attributes, METH_O, NULL},
     {"squeezed", squeezed, METH_O, NULL},
+    {"sign", sign, METH_VARARGS, NULL},
+    {"own_text", own_text, METH_VARARGS, NULL},
+    {"near_rows", near_rows, METH_VARARGS, NULL},
+    {"near_put", near_put, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -24,13 +35,17 @@ static struct PyModuleDef definition = {
 };
 
 /* As in loading.py. */
-#define INTERFACE 1
+#define INTERFACE 3
 
 PyMODINIT_FUNC PyInit_compiled(void)
 {
+    tags_init();
     urls_init();
-    PyObject *module = page_init() ? PyModule_Create(&definition) : NULL;
-    if (module && PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) < 0)
+    PyObject *module = harvest_init() ? PyModule_Create(&definition) : NULL;
+    if (module
+        && (PyModule_AddIntConstant(module, "INTERFACE", INTERFACE) < 0
+            || PyModule_AddIntConstant(module, "SIGN_WORK_BYTES", SIGN_WORK_BYTES) < 0
+            || PyModule_AddIntConstant(module, "OWN_TEXT_WORK_BYTES", OWN_TEXT_WORK_BYTES) < 0))
         Py_CLEAR(module);
     return module;
 }

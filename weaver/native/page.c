@@ -5,28 +5,24 @@
 #include <string.h>
 
 #include "census.h"
-#include "markup.h"
+#include "harvest.h"
 #include "references.h"
 #include "stack.h"
 
-#define MOST_BYTES (1 << 20)
+/* From here on, Python's lock is given up while a page is read. */
+#define SHARED_BYTES (128 << 10)
 #define MOST_TAG_ATTRIBUTES 64
 #define MOST_FORMATTING_ATTRIBUTES 8
 /* Of tags without rules and of attributes; the guard of the tree allows a few more. */
 #define MOST_NAMES 3500
 #define NAMES_REMEMBERED 256
 /* The rest as in parse/open_elements.py: whatever is plain, its simulation of the stack lets pass too. */
-#define MOST_ATTRIBUTES 190000
+#define MOST_ATTRIBUTES 55000
 #define MOST_CLONES 150000
 #define MOST_STEPS 45000000
 #define MOVED_BYTES_PER_STEP 10
 #define MOST_DRAWN_TAGS 450
-
-enum { HREF, REL, NAME, HTTP_EQUIV, CONTENT, WANTED };
-static const struct { const char *name; Py_ssize_t length; } WANTED_NAMES[WANTED] = {
-    {"href", 4}, {"rel", 3}, {"name", 4}, {"http-equiv", 10}, {"content", 7},
-};
-static PyObject *wanted_keys[WANTED];
+#define MOST_HEADS 1000
 
 typedef enum { BEFORE_HTML, BEFORE_HEAD, IN_HEAD, AFTER_HEAD, IN_BODY, AFTER_BODY, AFTER_HTML } Phase;
 
@@ -36,33 +32,19 @@ typedef struct {
     Phase phase;
     Stack stack;
     Value values[WANTED];
-    int names, attributes, tag_attributes;
-    long long steps;
+    int names, heads;
+    long long attributes, tag_attributes, steps;
     int drawn_tags;  /* since the drawing began */
     bool has_odd_drawing; /* one that the simulation doesn't take whole */
-    bool is_sure;    /* by the numbers of its tags alone */
     bool is_in_cell; /* text that follows stays where it is, as far as the simulation sees */
     bool is_empty_tag;
     long clones_left;
-    Py_ssize_t links_left;
-    bool is_capped, has_doctype;
+    bool has_doctype;
     uint32_t names_seen[NAMES_REMEMBERED];
     bool goes_on; /* what text comes next belongs to the text node before it */
     bool has_text;
-    References references;
-    Buffer text;
-    PyObject *hrefs, *nofollow, *heads, *title, *is_nofollow;
+    Harvest harvest;
 } Page;
-
-static void take_wanted(Page *page, const char *name, Py_ssize_t length, Value value)
-{
-    for (int i = 0; i < WANTED; i++)
-        if (length == WANTED_NAMES[i].length && matches(name, WANTED_NAMES[i].name, length)) {
-            if (!page->values[i].is_there)
-                page->values[i] = value;
-            return;
-        }
-}
 
 /* Count distinct names, some of them twice: a name is forgotten when another one takes its place. */
 static void note_name(Page *page, const char *name, Py_ssize_t length)
@@ -81,14 +63,14 @@ static void note_name(Page *page, const char *name, Py_ssize_t length)
 static bool read_attributes(Page *page, bool is_wanted)
 {
     Attribute attribute = {.at = page->at, .end = page->end};
-    int count = 0;
+    long long count = 0;
     if (is_wanted)
         memset(page->values, 0, sizeof(page->values));
     while (next_attribute(&attribute)) {
         count++;
         note_name(page, attribute.name, attribute.name_length);
         if (is_wanted)
-            take_wanted(page, attribute.name, attribute.name_length, attribute.value);
+            take_wanted(page->values, &attribute);
     }
     page->at = attribute.at;
     page->is_empty_tag = attribute.is_empty_tag;
@@ -97,80 +79,6 @@ static bool read_attributes(Page *page, bool is_wanted)
     page->steps += count * count / 2;
     return attribute.is_closed && count <= MOST_TAG_ATTRIBUTES && page->attributes <= MOST_ATTRIBUTES
         && page->names <= MOST_NAMES;
-}
-
-/* The text of an attribute without the white space around it; NULL with or without an error set: not plain. */
-static PyObject *text_of(Page *page, Value value, bool is_stripped)
-{
-    Buffer *scratch = &page->references.scratch;
-    scratch->length = 0;
-    if (!memchr(value.at, '&', (size_t)value.length)) {
-        /* Most values are read where they stand. */
-    } else if (!decode_references(&page->references, scratch, value.at, value.at + value.length, true)) {
-        return NULL;
-    } else {
-        value.at = scratch->bytes;
-        value.length = scratch->length;
-    }
-    while (is_stripped && value.length && is_space(value.at[value.length - 1]))
-        value.length--;
-    while (is_stripped && value.length && is_space(*value.at))
-        value.at++, value.length--;
-    return PyUnicode_DecodeUTF8(value.at, value.length, "strict");
-}
-
-/* Whether a value may hold a word; one with references may hold any. */
-static bool may_say(Value value, const char *word, Py_ssize_t length)
-{
-    return value.is_there
-        && (memchr(value.at, '&', (size_t)value.length) || contains(value.at, value.at + value.length, word, length));
-}
-
-static bool add_link(Page *page)
-{
-    Value rel = page->values[REL];
-    PyObject *links = page->hrefs;
-    if (!page->values[HREF].is_there)
-        return true;
-    if (!page->links_left) {
-        page->is_capped = true;
-        return true;
-    }
-    page->links_left--;
-    if (may_say(rel, "nofollow", 8) || may_say(rel, "ugc", 3) || may_say(rel, "sponsored", 9)) {
-        PyObject *text = text_of(page, rel, false);
-        PyObject *answer = text ? PyObject_CallOneArg(page->is_nofollow, text) : NULL;
-        Py_XDECREF(text);
-        if (!answer)
-            return false;
-        links = answer == Py_True ? page->nofollow : links;
-        Py_DECREF(answer);
-    }
-    PyObject *href = text_of(page, page->values[HREF], true);
-    if (!href)
-        return false;
-    bool is_added = PyList_Append(links, href) == 0;
-    Py_DECREF(href);
-    return is_added;
-}
-
-/* A head element as (tag, attributes), for the code that reads those of a tree. */
-static bool add_head(Page *page, const Tag *tag)
-{
-    PyObject *attributes = PyDict_New();
-    bool is_kept = attributes != NULL;
-    for (int i = 0; is_kept && i < WANTED; i++) {
-        if (!page->values[i].is_there)
-            continue;
-        PyObject *text = text_of(page, page->values[i], false);
-        is_kept = text && PyDict_SetItem(attributes, wanted_keys[i], text) == 0;
-        Py_XDECREF(text);
-    }
-    PyObject *head = is_kept ? Py_BuildValue("(sO)", tag->name, attributes) : NULL;
-    is_kept = head && PyList_Append(page->heads, head) == 0;
-    Py_XDECREF(head);
-    Py_XDECREF(attributes);
-    return is_kept;
 }
 
 /* Of head elements, those that may say something of the page: parse/head.py looks closer. */
@@ -189,22 +97,18 @@ static bool is_telling(const Page *page, Rule rule)
 /* Text of the body: one node, or what the node before it goes on with. */
 static bool add_text(Page *page, const char *from, const char *to)
 {
+    Buffer *text = &page->harvest.text;
     if (from == to)
         return true;
-    if (!page->goes_on && page->has_text && !buffer_add(&page->text, " ", 1))
+    if (!page->goes_on && page->has_text && !buffer_add(text, " ", 1))
         return false;
     page->goes_on = page->has_text = true;
-    return decode_references(&page->references, &page->text, from, to, false);
+    return decode_references(text, from, to, false);
 }
 
-static bool add_raw_text(Page *page, const char *from, const char *to)
+static bool add_head(Page *page, const Tag *tag)
 {
-    if (from == to)
-        return true;
-    if (!page->goes_on && page->has_text && !buffer_add(&page->text, " ", 1))
-        return false;
-    page->goes_on = page->has_text = true;
-    return buffer_add(&page->text, from, to - from);
+    return ++page->heads <= MOST_HEADS && harvest_head(&page->harvest, tag->name, page->values);
 }
 
 /* Go to behind the end tag of an element whose content is no markup; its content, or false where it has no end. */
@@ -258,15 +162,7 @@ static bool take_content(Page *page, const Tag *tag)
         page->goes_on = false;
         return is_added;
     }
-    if (tag->rule == TITLE && !page->title) {
-        page->text.length = 0;
-        if (!decode_references(&page->references, &page->text, from, to, false))
-            return false;
-        page->title = PyUnicode_DecodeUTF8(page->text.bytes, page->text.length, "strict");
-        page->text.length = 0;
-        return page->title != NULL;
-    }
-    return true;
+    return tag->rule != TITLE || harvest_title(&page->harvest, from, to);
 }
 
 static bool enter_body(Page *page)
@@ -317,7 +213,7 @@ static bool start_in_body(Page *page, Element element)
     page->goes_on = false;
     switch (is_drawn ? DRAWN : rule) {
     case ANCHOR: case AREA:
-        return add_link(page);
+        return harvest_link(&page->harvest, page->values);
     case BASE: case META:
         return !is_telling(page, rule) || add_head(page, element.tag);
     case TEXTAREA: case RAW: case SCRIPT:
@@ -473,7 +369,7 @@ static bool take_text(Page *page, const char *from, const char *to)
             page->steps += page->length / MOVED_BYTES_PER_STEP;
         return (is_white || !stack_moves_text(&page->stack)) && add_text(page, from, to);
     default:
-        return is_white && add_raw_text(page, from, to);
+        return is_white && add_text(page, from, to);
     }
 }
 
@@ -482,7 +378,7 @@ static bool read_all(Page *page)
     while (page->at < page->end) {
         const char *from = page->at, *next = find(from, page->end, '<');
         /* What doesn't open a tag is text. */
-        while (next && next + 1 < page->end && !is_letter(next[1]) && !strchr("/!?", next[1]))
+        while (next && (next + 1 >= page->end || (!is_letter(next[1]) && !strchr("/!?", next[1]))))
             next = find(next + 1, page->end, '<');
         if (!next)
             return take_text(page, from, page->end);
@@ -500,20 +396,26 @@ static bool read_all(Page *page)
     return true;
 }
 
-/* All that was found; a new reference, or NULL with an error. */
-static PyObject *found(Page *page)
+/* Whether it was a plain page, and all is read. */
+static bool read_plain(Page *page, const Py_buffer *markup, const Py_buffer *kinds)
 {
-    if (page->phase < IN_BODY && page->text.length)
-        page->text.length = 0;
-    PyObject *text = PyUnicode_DecodeUTF8(page->text.bytes ? page->text.bytes : "", page->text.length, "strict");
-    if (!text)
-        return NULL;
-    return Py_BuildValue("(OOOOON)", page->hrefs, page->nofollow, page->is_capped ? Py_True : Py_False, page->heads,
-                         page->title ? page->title : Py_None, text);
+    int most = page->stack.most;
+    page->at = markup->buf;
+    page->end = page->at + markup->len;
+    page->length = markup->len;
+    page->stack.most = most < DEEPEST ? most : DEEPEST;
+    if (most <= 2 || find(page->at, page->end, '\0') || find(page->at, page->end, '\r')
+        || !has_few_tags(markup, kinds) || !read_all(page))
+        return false;
+    if (page->phase < IN_BODY)
+        page->harvest.text.length = 0;
+    return !page->has_odd_drawing && !page->stack.drawings;
 }
 
-static PyObject *nothing_unless_fatal(void)
+static PyObject *nothing_unless_fatal(const Page *page)
 {
+    if (harvest_has_failed(&page->harvest))
+        return PyErr_NoMemory();
     if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_UnicodeDecodeError))
         return NULL;
     PyErr_Clear();
@@ -525,40 +427,17 @@ PyObject *read_page(PyObject *module, PyObject *arguments)
     Page page = {.clones_left = MOST_CLONES, .stack.is_quirky = true};
     Py_buffer markup, kinds;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "y*y*niO!O", &markup, &kinds, &page.links_left, &page.stack.most,
-                          &PyDict_Type, &page.references.names, &page.is_nofollow))
+    if (!PyArg_ParseTuple(arguments, "y*y*ni", &markup, &kinds, &page.harvest.links_left, &page.stack.most))
         return NULL;
-    PyObject *answer = NULL;
-    page.at = markup.buf;
-    page.end = page.at + markup.len;
-    page.length = markup.len;
-    page.hrefs = PyList_New(0);
-    page.nofollow = PyList_New(0);
-    page.heads = PyList_New(0);
-    bool is_readable = page.hrefs && page.nofollow && page.heads && page.stack.most > 2 && markup.len <= MOST_BYTES
-        && !find(page.at, page.end, '\0') && !find(page.at, page.end, '\r')
-        && has_few_roots(&markup, &kinds, page.stack.most, &page.is_sure);
-    page.stack.most = page.stack.most < DEEPEST ? page.stack.most : DEEPEST;
-    if (is_readable && read_all(&page) && (page.is_sure || !page.has_odd_drawing))
-        answer = found(&page);
+    PyThreadState *thread = markup.len >= SHARED_BYTES ? PyEval_SaveThread() : NULL;
+    bool is_plain = read_plain(&page, &markup, &kinds);
+    if (thread)
+        PyEval_RestoreThread(thread);
+    PyObject *answer = is_plain ? harvest_found(&page.harvest, "strict") : NULL;
     if (!answer)
-        answer = nothing_unless_fatal();
-    Py_XDECREF(page.hrefs);
-    Py_XDECREF(page.nofollow);
-    Py_XDECREF(page.heads);
-    Py_XDECREF(page.title);
-    buffer_free(&page.text);
-    buffer_free(&page.references.scratch);
+        answer = nothing_unless_fatal(&page);
+    harvest_free(&page.harvest);
     PyBuffer_Release(&markup);
     PyBuffer_Release(&kinds);
     return answer;
-}
-
-bool page_init(void)
-{
-    tags_init();
-    for (int i = 0; i < WANTED; i++)
-        if (!(wanted_keys[i] = PyUnicode_InternFromString(WANTED_NAMES[i].name)))
-            return false;
-    return true;
 }

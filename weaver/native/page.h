@@ -3,9 +3,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <stdbool.h>
 
-bool page_init(void);
 PyObject *read_page(PyObject *module, PyObject *arguments);
 
 #endif

@@ -2,24 +2,12 @@
 #ifndef WEAVER_REFERENCES_H
 #define WEAVER_REFERENCES_H
 
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <stdbool.h>
+#include "buffer.h"
 
-typedef struct {
-    char *bytes;
-    Py_ssize_t length, capacity;
-} Buffer;
+/* Take the names from `html.entities.html5`; false with an error set. Call once before decode_references. */
+bool references_init(void);
 
-typedef struct {
-    PyObject *names; /* borrowed: `html.entities.html5` */
-    Buffer scratch;
-} References;
-
-bool buffer_add(Buffer *buffer, const char *bytes, Py_ssize_t length);
-void buffer_free(Buffer *buffer);
-
-/* Append what the markup between from and to says; false where it is odd, or with an error set where memory is out. */
-bool decode_references(References *references, Buffer *into, const char *from, const char *to, bool is_attribute);
+/* Append what the markup between from and to says; false where memory is out. */
+bool decode_references(Buffer *into, const char *from, const char *to, bool is_attribute);
 
 #endif

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from weaver.native.loading import Found
 from weaver.parse.head import HeadFacts
 
 
@@ -17,3 +18,12 @@ class Contents:
     nofollow_hrefs: list[str]
     is_capped: bool
     text: str
+
+    @classmethod
+    def of(cls, found: Found) -> Contents:
+        """What the compiled readers found."""
+        hrefs, nofollow_hrefs, is_capped, heads, title, text = found
+        facts = HeadFacts()
+        for tag, attributes in heads:
+            facts.take(tag, attributes)
+        return cls(facts, title or "", hrefs, nofollow_hrefs, is_capped, text)

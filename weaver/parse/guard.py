@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from itertools import repeat
 
+from weaver.native import compiled
 from weaver.parse.census import Census
 from weaver.parse.open_elements import is_linear
 from weaver.parse.tokens import SHORT_ELEMENT, SHORT_TAG
@@ -23,8 +24,9 @@ _SURE_STEPS = 50_000_000
 _SURE_CLONES = 150_000
 _SURE_MOVED_BYTES = 400_000_000
 _MOST_ROOTS = 50
-# No tree is built of more tags than these: its nodes alone would take hundreds of megabytes.
-_MOST_TAGS = 600_000
+# No tree is built of more tags than these, for its nodes would take tens of megabytes, and building it is one long call
+# that nothing else in the process can run beside. The flat page is read in parts, or compiled without Python's lock.
+_MOST_OPENINGS = 100_000
 # Below this, no tag holds enough attributes to matter.
 _SMALL_BYTES = 4_096
 _WINDOW_TRIES = 16
@@ -33,9 +35,16 @@ _short_tag = re.compile(SHORT_TAG).match
 _short_element = re.compile(SHORT_ELEMENT).match
 
 
+def has_few_tags(markup: bytes) -> bool:
+    """Whether a look at the tree is worth while: tags and attributes are few enough, whatever their order."""
+    if markup.count(b"<") > _MOST_OPENINGS:
+        return False
+    return compiled is None or len(markup) <= _SURE_BYTES or not compiled.is_wide(markup)
+
+
 def is_treeable(markup: bytes, census: Census, max_depth: int) -> bool:
     """Whether a tree of `markup` costs time and memory linear in its length; False where that isn't proven."""
-    if census.roots > _MOST_ROOTS or census.starts + census.ends > _MOST_TAGS:
+    if census.roots > _MOST_ROOTS:
         return False
     return _is_bounded(markup, census, max_depth) or is_linear(markup, max_depth)
 

@@ -12,8 +12,8 @@ from weaver.base.url import with_query_in
 from weaver.parse.census import Census, census_of
 from weaver.parse.charset import UTF_8, charset_of, query_codec, utf8_of
 from weaver.parse.contents import Contents
-from weaver.parse.flat import flattened
-from weaver.parse.guard import is_treeable
+from weaver.parse.flat import flat_contents
+from weaver.parse.guard import has_few_tags, is_treeable
 from weaver.parse.head import HeadFacts
 from weaver.parse.kind import Kind, kind_of
 from weaver.parse.links import (
@@ -26,7 +26,7 @@ from weaver.parse.links import (
     noindex_nofollow,
 )
 from weaver.parse.plain import plain_contents
-from weaver.parse.xhtml import flattened_xhtml
+from weaver.parse.xhtml import xhtml_contents
 
 # What a page's tree, links and text take at their peak for each byte of its body: articles 18, mere text 4 to 12, tags
 # without text up to 68 (benchmarks/bodies.py).
@@ -53,17 +53,31 @@ def parse_page(response: Response, settings: ParseSettings) -> Parsed:
     On a page that isn't UTF-8, a query with other than ASCII comes percent-encoded in the page's charset.
     `text` is the body as a reader without scripts sees it: `noscript` is in, scripts, styles and frames are not; text
     nodes are joined by a space. A header's refresh goes before the page's, its canonical after it.
-    `note`: `deep_nesting` (read without a tree), `malformed_xml` (XHTML read as HTML), `links_capped`.
+    `note`: `deep_nesting` and `large_page` (read without a tree), `malformed_xml` (XHTML read as HTML), `links_capped`.
     """
     kind = kind_of(response)
     if kind is Kind.OTHER:
         return _unparsed(response)
-    charset, markup, note = _markup_of(response, settings, kind)
-    contents = plain_contents(markup, settings)
+    charset, markup = _markup_of(response, settings, kind)
+    note, contents = "", None
+    if kind is Kind.XHTML:
+        contents = xhtml_contents(markup.decode(UTF_8, "replace"), settings.max_links)
+        note = "" if contents else "malformed_xml"
     if contents is None:
-        contents, is_treed = read_tree(markup, settings)
-        note = note if is_treed else "deep_nesting"
+        contents, odd = _read(markup, settings)
+        note = odd or note
     return _parsed(response, contents, charset, note)
+
+
+def _read(markup: bytes, settings: ParseSettings) -> tuple[Contents, str]:
+    """What is in a page of HTML, and why no tree of it counts, if none does."""
+    if len(markup) > settings.max_tree:
+        return flat_contents(markup, settings), "large_page"
+    plain = plain_contents(markup, settings)
+    if plain is not None:
+        return plain, ""
+    treed, is_treed = read_tree(markup, settings)
+    return treed, "" if is_treed else "deep_nesting"
 
 
 def peak_bytes(response: Response) -> int:
@@ -82,30 +96,25 @@ def _unparsed(response: Response) -> Parsed:
     )
 
 
-def _markup_of(response: Response, settings: ParseSettings, kind: Kind) -> tuple[str, bytes, str]:
-    """The page's charset, the page as HTML in UTF-8, and what was odd."""
-    is_xml = kind is Kind.XHTML
+def _markup_of(response: Response, settings: ParseSettings, kind: Kind) -> tuple[str, bytes]:
+    """The page's charset, and the page in UTF-8."""
     content_type = response.headers.get("content-type", "")
-    charset = charset_of(response.body, content_type, settings.default_charset, is_xml=is_xml)
-    markup = utf8_of(response.body, charset)
-    if not is_xml:
-        return charset, markup, ""
-    flat = flattened_xhtml(markup.decode(UTF_8, "replace"), settings.max_links)
-    return (charset, markup, "malformed_xml") if flat is None else (charset, flat, "")
+    charset = charset_of(response.body, content_type, settings.default_charset, is_xml=kind is Kind.XHTML)
+    return charset, utf8_of(response.body, charset)
 
 
 def read_tree(markup: bytes, settings: ParseSettings) -> tuple[Contents, bool]:
     """What is in the tree of a page, and True; what is in its markup, and False, where a tree would cost too much."""
+    if not has_few_tags(markup):
+        return flat_contents(markup, settings), False
     census = census_of(markup)
-    is_treed = is_treeable(markup, census, settings.max_depth)
-    if not is_treed:
-        markup = flattened(markup, settings.max_links)
-        census = census_of(markup)
+    if not is_treeable(markup, census, settings.max_depth):
+        return flat_contents(markup, settings), False
     tree = LexborHTMLParser(markup, options=_OPTIONS)
     facts, title = _head_facts(tree, census)
     hrefs, nofollow_hrefs, is_capped = _links(tree, census, settings.max_links)
     text = _visible_text(tree, _unseen_tags(census, facts))
-    return Contents(facts, title, hrefs, nofollow_hrefs, is_capped, text), is_treed
+    return Contents(facts, title, hrefs, nofollow_hrefs, is_capped, text), True
 
 
 def _parsed(response: Response, contents: Contents, charset: str, note: str) -> Parsed:

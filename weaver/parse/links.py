@@ -10,6 +10,7 @@ from weaver.base.url import join
 ASCII_WHITESPACE = "\t\n\f\r "
 # Directives for these names are for us: all robots, and weaver itself.
 _OUR_NAMES = frozenset({"*", "robots", "weaver"})
+_words = re.compile(r"[^\t\n\f\r ]++").findall
 _NOFOLLOW_RELS = frozenset({"nofollow", "ugc", "sponsored"})
 # A base of these schemes would make a link run code or hold the page (WHATWG HTML, "set the frozen base URL").
 _REFUSED_BASES = ("data:", "javascript:")
@@ -27,7 +28,7 @@ _link_rel = re.compile(r';[\t ]*rel[\t ]*=[\t ]*(?:"([^"]*)"|([^;"\t ]+))', re.I
 
 def is_nofollow(rel: str) -> bool:
     """Whether a link's `rel` says that its target isn't vouched for: nofollow, ugc or sponsored."""
-    return not _NOFOLLOW_RELS.isdisjoint(rel.lower().split())
+    return not _NOFOLLOW_RELS.isdisjoint(_words(rel.lower()))
 
 
 def effective_base(document_url: str, hrefs: Iterable[str | None]) -> str:

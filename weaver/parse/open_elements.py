@@ -24,7 +24,9 @@ _LONG_TOKEN_BYTES = 512
 # Names that lexbor doesn't know are kept in a small hash table: many of them make each look-up slow.
 _MOST_NAMES = 4_000
 # Of these lexbor keeps 130 to 240 bytes each, so that a page of nothing else would take 60 times its length.
-_MOST_ATTRIBUTES = 200_000
+_MOST_ATTRIBUTES = 60_000
+# Of a tag that is followed here at all: a list of them is made in one call.
+_MOST_TAG_ATTRIBUTES = 1_000
 # The adoption agency moves a formatting element down past at most seven blocks (section 13.2.6.4.7, step 4.3).
 _ADOPTION_REACH = 5
 
@@ -129,7 +131,7 @@ class _OpenElements:
     def _note_attributes(self, names: list[bytes]) -> None:
         self.names.update(names)
         self.attributes_left -= len(names)
-        if self.attributes_left < 0:
+        if self.attributes_left < 0 or len(names) > _MOST_TAG_ATTRIBUTES:
             self._refuse()
 
     def _met(self, name: bytes) -> tuple[_Follow, bytes]:
@@ -149,7 +151,7 @@ class _OpenElements:
         for attributes in self._openings(start, end):
             self._note_attributes(_attribute_names(attributes))
         # In `<!-- <script>` a script goes on past its end tag (section 13.2.5.18): not followed here.
-        is_script = self.markup[start + 1] in b"sS" and self.markup.find(b"<!--", start, end) > 0
+        is_script = self.markup[start + 1 : start + 3].lower() == b"sc" and self.markup.find(b"<!--", start, end) > 0
         if is_script and _escaped_script(self.markup, start, end):
             self._refuse()
 

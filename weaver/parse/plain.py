@@ -6,14 +6,10 @@ itself to know: elements that are opened again, content moved out of tables, for
 
 from __future__ import annotations
 
-from html.entities import html5
-
 from weaver.base.settings import ParseSettings
 from weaver.native import compiled
 from weaver.parse.census import KIND_BY_PAIR
 from weaver.parse.contents import Contents
-from weaver.parse.head import HeadFacts
-from weaver.parse.links import is_nofollow
 
 _KINDS = KIND_BY_PAIR.tobytes()
 
@@ -24,11 +20,5 @@ def plain_contents(markup: bytes, settings: ParseSettings) -> Contents | None:
         return None
     if b"\r" in markup:
         markup = markup.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    found = compiled.read_page(markup, _KINDS, settings.max_links, settings.max_depth, html5, is_nofollow)
-    if found is None:
-        return None
-    hrefs, nofollow_hrefs, is_capped, heads, title, text = found
-    facts = HeadFacts()
-    for tag, attributes in heads:
-        facts.take(tag, attributes)
-    return Contents(facts, title or "", hrefs, nofollow_hrefs, is_capped, text)
+    found = compiled.read_page(markup, _KINDS, settings.max_links, settings.max_depth)
+    return None if found is None else Contents.of(found)

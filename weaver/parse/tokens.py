@@ -20,6 +20,14 @@ _QUOTED = rb"""(?:[\t\n\f\r /]*+[^\t\n\f\r />="']++="[^"]*+")*+[\t\n\f\r /]*+>""
 _FULL = rb"(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+(?:>|\Z)"
 _REST_OF_TAG = rb"(?:" + _PLAIN + rb"|" + _QUOTED + rb"|" + _FULL + rb")"
 
+# A tag that is closed before the input ends.
+CLOSED_TAG = rb"<[A-Za-z][^\t\n\f\r />]*+(?:[\t\n\f\r /]++|" + ATTRIBUTE + rb")*+>"
+# Groups: an attribute's name, and its value in double, single or no quotes.
+NAME_AND_VALUE = (
+    rb"([^\t\n\f\r />][^\t\n\f\r />=]*+)(?:" + _SPACES + rb"=" + _SPACES
+    + rb"""(?:"([^"]*+)(?:"|\Z)|'([^']*+)(?:'|\Z)|([^\t\n\f\r >"'][^\t\n\f\r >]*+))?+)?+"""
+)  # fmt: skip
+
 _COMMENT = rb"!--(?:-?>|(?s:.*?)(?:--!?>|\Z))"
 _BOGUS_COMMENT = rb"[!?/][^>]*+(?:>|\Z)"
 

@@ -1,22 +1,20 @@
-"""XHTML: the flat page of a well-formed XML document, whose elements close where XML says, not where HTML would.
+"""XHTML: what is in a well-formed XML document, whose elements close where XML says, not where HTML would.
 
 Expat reads it with no entity of the document's own and no outside resource: what declares one is no XHTML for us.
 """
 
 from __future__ import annotations
 
-import html
 import re
 from html.entities import html5
 from xml.parsers import expat
-from xml.sax.saxutils import quoteattr
 
+from weaver.parse.contents import Contents
 from weaver.parse.flat import FlatPage
 
 _NAMESPACE = "http://www.w3.org/1999/xhtml"
 _XML_ENTITIES = frozenset(("amp", "lt", "gt", "quot", "apos"))
 _UNSEEN = frozenset(("script", "style", "iframe", "noframes", "noembed", "template"))
-_ATTRIBUTES = ("href", "rel", "name", "http-equiv", "content")
 _named_reference = re.compile(r"&([A-Za-z][A-Za-z0-9]*+);")
 
 
@@ -24,8 +22,8 @@ class _DeclaresEntity(Exception):
     """Raised inside expat's callback only, to end the parse."""
 
 
-def flattened_xhtml(text: str, max_links: int) -> bytes | None:
-    """The flat page of an XHTML document; None where it isn't well-formed or declares entities."""
+def xhtml_contents(text: str, max_links: int) -> Contents | None:
+    """What is in an XHTML document; None where it isn't well-formed or declares entities."""
     reader = _Reader(max_links)
     # Without expat's namespaces, whose time is quadratic in the prefixes that are open.
     parser = expat.ParserCreate("utf-8")
@@ -38,7 +36,7 @@ def flattened_xhtml(text: str, max_links: int) -> bytes | None:
         parser.Parse(_with_numeric_references(text).encode("utf-8", "replace"), True)  # noqa: FBT003 -- positional in C
     except (expat.ExpatError, _DeclaresEntity):
         return None
-    return reader.page.markup()
+    return reader.page.contents()
 
 
 def _with_numeric_references(text: str) -> str:
@@ -103,28 +101,23 @@ class _Reader:
 
     def _add(self, name: str, attributes: dict[str, str]) -> None:
         if name in ("a", "area"):
-            self.page.add_link(name.encode(), _tag(name, attributes))
+            self.page.add_link(attributes)
         elif name in ("base", "meta") or (name == "link" and self.heads):
-            self.page.add_to_head(_tag(name, attributes))
+            self.page.add_to_head(name, attributes)
 
     def end(self, qualified_name: str) -> None:
         name = self.names.close(qualified_name)
         self.unseen -= name in _UNSEEN
         self.heads -= name == "head"
         if name == "title" and self.title is not None:
-            self.page.add_to_head(f"<title>{html.escape(''.join(self.title))}</title>".encode("utf-8", "replace"))
+            self.page.add_title("".join(self.title))
             self.title, self.has_title = None, True
 
     def text(self, text: str) -> None:
         if self.title is not None:
             self.title.append(text)
         elif not self.unseen and not self.heads:
-            self.page.add_text(html.escape(text, quote=False).encode("utf-8", "replace"))
+            self.page.add_text(text)
 
     def refuse_entity(self, *_declaration: object) -> None:
         raise _DeclaresEntity
-
-
-def _tag(name: str, attributes: dict[str, str]) -> bytes:
-    kept = "".join(f" {key}={quoteattr(attributes[key])}" for key in _ATTRIBUTES if key in attributes)
-    return f"<{name}{kept}>".encode("utf-8", "replace")

@@ -1,0 +1,71 @@
+"""CharacterTable: what the compiled signer has to know of a character under a normal form, learnt as texts bring it."""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+import numpy as np
+
+from weaver.dedupe.characters import LAST_LETTER, UNSPACED, letter_of
+from weaver.dedupe.words import Form
+
+# As in native/signature.c. An entry has its letter in the low 21 bits.
+_IS_PLAIN, _IS_KNOWN, _IS_UNSPACED = 1 << 31, 1 << 30, 1 << 29
+_MORE_SHIFT, _MOST_MORE = 24, 7
+_BLOCK = 64
+# Besides marks, what a character before it may merge with: vowels and finals of Hangul and of Kirat Rai.
+_JOINERS = (range(0x1160, 0x1200), range(0x16D63, 0x16D6B))
+
+
+class CharacterTable:
+    """Entries by code point, in blocks that are filled where a text has one of their characters.
+
+    A character is *plain* where the normal form puts one character in its place whatever stands beside it: the entry
+    has that one's letter. Where the form puts some that make no words in its place, the entry counts how many more.
+    """
+
+    def __init__(self, form: Form) -> None:
+        self._form = form
+        self.entries = np.zeros(LAST_LETTER + 2, np.uint32)
+        # Beyond the last letter nothing makes words, and nothing has another form.
+        self.entries[LAST_LETTER + 1] = _IS_KNOWN | _IS_PLAIN
+        for code in range(0, 128, _BLOCK):
+            self.fill(code)
+
+    def fill(self, code: int) -> None:
+        """Learn the block of a character."""
+        start = code - code % _BLOCK
+        for other in range(start, min(start + _BLOCK, LAST_LETTER + 1)):
+            self.entries[other] = self._entry(chr(other))
+
+    def normalised(self, text: str) -> str:
+        """The text's normal form."""
+        return unicodedata.normalize(self._form, text) if self._form else text
+
+    def _entry(self, character: str) -> int:
+        spelled = self.normalised(character)
+        letters = [letter_of(one) for one in spelled]
+        if self._form and any(map(_joins, character + spelled)):
+            return _IS_KNOWN | letter_of(character) | _unspaced_bit(character)
+        if len(spelled) == 1:
+            return _IS_KNOWN | _IS_PLAIN | letters[0] | _unspaced_bit(spelled)
+        more = len(spelled) - 1
+        if any(letters) or more > _MOST_MORE:
+            return _IS_KNOWN | letter_of(character) | _unspaced_bit(character)
+        return _IS_KNOWN | more << _MORE_SHIFT
+
+
+@cache
+def character_table(form: Form) -> CharacterTable:
+    """The process's table for a form."""
+    return CharacterTable(form)
+
+
+def _joins(character: str) -> bool:
+    return unicodedata.category(character)[0] == "M" or any(ord(character) in joiners for joiners in _JOINERS)
+
+
+def _unspaced_bit(character: str) -> int:
+    is_unspaced = any(first <= ord(character) <= last for first, last in UNSPACED)
+    return _IS_UNSPACED if is_unspaced else 0
