@@ -26,7 +26,7 @@ class FakeDisk:
         self.urls.update({row.id: row for row in found.urls})
         self.hosts.update({host.origin: host for host in found.hosts})
 
-    def ids_of_keys(self, keys: Sequence[int]) -> dict[int, int]:
+    def merged_ids(self, keys: Sequence[int]) -> dict[int, int]:
         self.asked += len(keys)
         wanted = set(keys)
         return {row.key: row.id for row in self.urls.values() if row.key in wanted}

@@ -18,7 +18,7 @@ class FakeDisk:
         self.ids: dict[int, int] = {}
         self.asked = 0
 
-    def ids_of_keys(self, keys: Sequence[int]) -> dict[int, int]:
+    def merged_ids(self, keys: Sequence[int]) -> dict[int, int]:
         """Those of the keys that were committed."""
         self.asked += len(keys)
         return {key: self.ids[key] for key in keys if key in self.ids}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 
 from weaver.base.page import EdgeKind
 from weaver.base.settings import GraphSettings
+from weaver.codec import BlockCodec, DecodedBlock
 from weaver.graph import GraphStore, k_hop
 from weaver.memory import Account
 
 MIB = 1 << 20
 
 
-def _store(limit: int = 4 * MIB, max_edges: int | None = None, max_nodes: int | None = None) -> GraphStore:
-    return GraphStore(GraphSettings(max_edges=max_edges, max_nodes=max_nodes), Account("graph", limit))
+def _store(limit: int = 4 * MIB, **settings: object) -> GraphStore:
+    return GraphStore(GraphSettings.model_validate(settings), Account("graph", limit))
 
 
 def _ids(*ids: int) -> np.ndarray:
@@ -236,8 +240,8 @@ def test_a_resumed_graph_has_the_totals_of_the_disk() -> None:
     whole, part = _store(), _store()
     for store in (whole, part):
         store.add_page(1, _ids(2, 3), bytes(2))
-    whole.restore_totals(edges=2, nodes=4)
-    part.restore_totals(edges=10, nodes=4)
+    whole.restore_totals(edges={EdgeKind.HYPERLINK: 2}, nodes=4)
+    part.restore_totals(edges={EdgeKind.HYPERLINK: 7, EdgeKind.REDIRECT: 3}, nodes=4)
     assert (whole.edges, whole.nodes, whole.in_degree(2), whole.in_degree(4)) == (2, 4, 1, 0)
     assert (part.edges, part.nodes, part.in_degree(2), part.in_degree(4)) == (10, 4, None, None)
     part.add_page(2, _ids(3, 5), bytes(2))
@@ -246,9 +250,10 @@ def test_a_resumed_graph_has_the_totals_of_the_disk() -> None:
 
 
 def test_what_a_resume_need_load_is_what_the_store_can_hold() -> None:
-    """`edge_capacity` follows the account, or the user's cap where that is lower."""
-    assert _store(limit=64 * MIB).edge_capacity == 8 * MIB
-    assert _store(limit=64 * MIB, max_edges=1000).edge_capacity == 1000
+    """`room` follows the account, or the user's cap where that is lower; blocks have what hot rows leave, if any."""
+    assert _store(limit=64 * MIB).room == (8 * MIB, sys.maxsize, 44 * MIB, False)
+    assert _store(limit=64 * MIB, max_edges=1000).room[:2] == (1000, 1000)
+    assert _store(limit=64 * MIB, sealed=False).room == (8 * MIB, 0, 0, False)
 
 
 def test_the_version_moves_with_every_change() -> None:
@@ -341,10 +346,47 @@ def test_a_row_read_from_disk_keeps_the_totals_exact() -> None:
     assert (totals.pages, totals.edges) == (1, 1)
 
 
+def _blocks(rows: int) -> Iterator[tuple[bytes, DecodedBlock]]:
+    """Pages with four links each, as blocks on disk."""
+    nodes = np.arange(1, rows + 1, dtype=np.uint32)
+    targets = (nodes[:, None] + np.arange(4, dtype=np.uint32)).ravel()
+    codec = BlockCodec()
+    for block in codec.encode_all(nodes, np.full(rows, 4, np.uint32), targets):
+        yield block, codec.decode(block)
+
+
+@pytest.mark.parametrize(
+    ("limit", "settings"),
+    [
+        (4 * MIB, {}),
+        (4 * MIB, {"sealed": False}),
+        (4 * MIB, {"max_edges": 20_000}),
+        (4 * MIB, {"max_nodes": 3_000, "retention": "least_recently_seen"}),
+        (100_000, {}),
+        (4 * MIB, {"max_edges": 20_000, "retention": "host_share"}),
+    ],
+)
+def test_blocks_come_back_as_they_are_stored(limit: int, settings: dict[str, object]) -> None:
+    """A resumed graph has the rows of the blocks as far as its limits go, and the totals of all of them."""
+    store = _store(limit, **settings)
+    for block, decoded in _blocks(20_000):
+        store.restore_block(block, decoded, dict.fromkeys(decoded.nodes.tolist(), 1))
+        store.check()
+    store.restore_totals(edges={EdgeKind.HYPERLINK: 80_000}, nodes=20_003)
+    assert _lists(store.neighbours(20_000)) == ([20_000, 20_001, 20_002, 20_003], [0] * 4)
+    assert (store.edges, store.nodes, store.edges_by_kind[EdgeKind.HYPERLINK]) == (80_000, 20_003, 80_000)
+    assert store.in_degree(20_000) == 4
+    if not settings:
+        assert (store.sealed_edges > 0) == (store.resident_edges > 0)
+    store.add_page(20_000, _ids(1), bytes(1))
+    assert (store.edges, store.in_degree(20_000)) == (79_997, 3)
+    store.check()
+
+
 def test_hosts_of_a_resumed_crawl_are_counted_from_the_next_one_on() -> None:
     """A host that was known before has None, for some of its pages are not known here; a new one is exact."""
     store = _store()
-    store.restore_totals(edges=10, nodes=5, hosts=3)
+    store.restore_totals(edges={EdgeKind.HYPERLINK: 10}, nodes=5, hosts=3)
     store.add_page(6, _ids(7), bytes(1), host=3)
     store.add_page(7, _ids(6, 8), bytes(2), host=4)
     assert store.host_totals(3) is None
@@ -373,7 +415,7 @@ def test_k_hop_says_where_it_could_not_look() -> None:
     assert not k_hop(store, 1, 2).is_complete
     few = k_hop(store, 1, 1, most_nodes=3)
     assert ([level.tolist() for level in few.levels], few.is_complete) == ([[1], [2, 3]], False)
-    store.restore_totals(edges=10)
+    store.restore_totals(edges={EdgeKind.HYPERLINK: 10})
     assert not k_hop(store, 2, 1, direction="in").is_complete
 
 

@@ -51,7 +51,7 @@ HOSTS = 500
 class Nowhere:
     """A disk that knows nothing, and never answers a refill."""
 
-    def ids_of_keys(self, _keys: object) -> dict[int, int]:
+    def merged_ids(self, _keys: object) -> dict[int, int]:
         return {}
 
     def host_by_origin(self, _origin: str) -> HostRecord | None:

@@ -166,3 +166,30 @@ def test_clusters_are_those_of_the_pairs(pairs: Pairs, copied: set[tuple[int, in
         assert set(map(frozenset, found.values())) == _model(pairs, copies)
         assert all(stands == min(cluster, key=lambda page: lengths[page - 1]) for stands, cluster in found.items())
     connection.close()
+
+
+def _steps_to_settle(pairs: int) -> int:
+    """Thousands of SQLite's instructions for so many clusters of two."""
+    connection = in_memory()
+    numbers = range(1, 2 * pairs + 1)
+    others = [number - 1 if number % 2 == 0 else 0 for number in numbers]
+    records = [CommitRecord(urls=tuple(url_row(number, f"http://h/{number}") for number in numbers))]
+    for number, other in zip(numbers, others, strict=True):
+        records.append(CommitRecord(page=page_row(number), near=_near(number, other)))
+    write_records(connection, records)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 1_000)
+    assert settle_near_duplicates(connection) == pairs
+    connection.close()
+    return steps
+
+
+def test_settling_takes_as_long_as_there_are_pairs() -> None:
+    """Four times as many clusters take four times as many steps, not sixteen."""
+    assert _steps_to_settle(1_200) < 6 * _steps_to_settle(300)

@@ -239,6 +239,45 @@ def test_a_damaged_block_is_named(at: int) -> None:
     connection.close()
 
 
+def _rot(connection: sqlite3.Connection, index: int) -> tuple[int, int, bytes]:
+    """Damage a block; its number, its first page, and the bytes that it has now."""
+    ((number, first, block),) = connection.execute(
+        "SELECT number, first_node, block FROM link_blocks ORDER BY number LIMIT 1 OFFSET ?", (index,)
+    ).fetchall()
+    broken = bytearray(block)
+    broken[40] ^= 0x55
+    connection.execute("UPDATE link_blocks SET block = ? WHERE number = ?", (bytes(broken), number))
+    return number, first, bytes(broken)
+
+
+def test_a_damaged_block_holds_nothing_up() -> None:
+    """Rows are sealed and brought to their blocks, and blocks merged, around one that rotted: it stays, is told once,
+    and a row that would have to go there waits where it is found."""
+    connection = _filled(range(1, 2_000), step=13)
+    Sealer(1).finish(connection)
+    number, first, broken = _rot(connection, 0)
+    told: list[int] = []
+    sealer = Sealer(1, on_damaged=told.append)
+    sealer.start(connection)
+    again = CommitRecord(page=page_row(first), adjacency=adjacency([(7, EdgeKind.REDIRECT)]))
+    for start in range(2, 12):
+        _add(connection, range(start, 2_000 * 13 // 5, 5 + start), step=1)
+        write_records(connection, [again])
+        connection.execute("UPDATE links SET is_rewritten = 1 WHERE id = ?", (first,))
+        sealer.finish(connection)
+    assert told == [number]
+    assert connection.execute("SELECT block FROM link_blocks WHERE number = ?", (number,)).fetchall() == [(broken,)]
+    assert depth(connection) <= MOST_DEPTH + 1
+    edges = LinkRows(connection).edges_of(first)
+    assert edges is not None
+    assert edges[0].tolist() == [7]
+    assert [str(error).split(":")[0] for error in compact(connection)] == [
+        f"block {number} of the table link_blocks is damaged"
+    ]
+    assert depth(connection) <= 2
+    connection.close()
+
+
 def test_what_was_dropped_does_not_come_back_with_one_edge() -> None:
     """The counts stay those of the whole graph, and the oldest rows are those that leave."""
     connection = _filled(range(1, 5_000))

@@ -135,7 +135,7 @@ class Parsed:
     whitespace, in document order with repeats, not yet resolved. `nofollow_hrefs` are those whose `rel` says
     nofollow, ugc or sponsored. `canonical` and `refresh` are raw too. `text` is the visible text (white space
     runs as found), for hashing. `is_html` is False for bodies that are hashed without parsing. `note` names
-    what was odd (`deep_nesting`, `links_capped`), or is empty.
+    what was odd (`deep_nesting`, `large_page`, `links_capped`), or is empty.
     """
 
     base_url: str

@@ -73,7 +73,8 @@ class NearRow:
     """What a page's text is compared by, and the page that it is nearly the same as, with the Jaccard index of the two.
 
     `row` and `keys` are native words of 64 bits: the signature with the page's id in the upper half of its first word,
-    and what it is found by. `other_id` is 0 where no such page was found.
+    and what it is found by. `other_id` is 0 where no such page was found. `boilerplate` is the share of the page's text
+    that its host repeats, which was left out.
     """
 
     page_id: int
@@ -81,6 +82,7 @@ class NearRow:
     keys: bytes
     other_id: int = 0
     similarity: float = 0.0
+    boilerplate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

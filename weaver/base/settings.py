@@ -36,6 +36,9 @@ class CrawlSettings(_Section):
         default=None, description="stop after this long; what is under way gets 2 s more"
     )
     concurrency: Count = Field(default=64, ge=1, le=4096, description="requests under way at once, all hosts together")
+    workers: Literal["auto"] | Annotated[Count, Field(ge=1, le=64)] = Field(
+        default="auto", description="processes that fetch and parse; auto: one, and more once it is the brake"
+    )
     nofollow: Literal["respect", "follow"] = Field(
         default="respect", description="whether links marked nofollow (rel, meta robots, X-Robots-Tag) are left alone"
     )
@@ -126,6 +129,9 @@ class ParseSettings(_Section):
     max_links: Count = Field(default=20_000, ge=1, description="links taken from one page")
     max_depth: Count = Field(
         default=1_000, ge=16, description="unclosed elements; deeper pages take the slow, safe path"
+    )
+    max_tree: Size = Field(
+        default=1 << 20, description="bytes of markup; longer pages are read without a tree, for their links and text"
     )
     default_charset: str = Field(
         default="windows-1252", description="where nothing names one and the bytes aren't UTF-8"

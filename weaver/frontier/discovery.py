@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress, count, repeat
+from operator import not_
 from typing import Protocol
 
 from weaver.base.page import Task
@@ -90,8 +92,7 @@ class Discovery:
     def resolve(self, base: str, hrefs: list[str], finding: Finding) -> list[int]:
         """The id of each href, in order; REFUSED where it is no http(s) URL. New ones wait for `take`."""
         folder = self._cache.folder(directory_of(base))
-        known = folder.get
-        ids = [known(href, 0) for href in hrefs]
+        ids = list(map(folder.get, hrefs, repeat(0)))
         if 0 in ids:
             self._resolve_unknown(base, hrefs, ids, folder, finding)
         if not finding.refusal:
@@ -120,20 +121,18 @@ class Discovery:
                 self.readmit(url_id, url, reason, depth)
 
     def _resolve_unknown(self, base: str, hrefs: list[str], ids: list[int], folder: Folder, finding: Finding) -> None:
-        unknown = list(dict.fromkeys([href for href, known in zip(hrefs, ids, strict=True) if not known]))
+        positions = list(compress(count(), map(not_, ids)))
+        unknown = list(dict.fromkeys([hrefs[position] for position in positions]))
         texts = self._canonical_many(unknown, base)
         found = self._ids_of_texts([text for text in texts if text is not None], finding)
         resolved = {href: REFUSED if text is None else found[text] for href, text in zip(unknown, texts, strict=True)}
-        for position, known in enumerate(ids):
-            if not known:
-                ids[position] = resolved[hrefs[position]]
-        # What an empty, `#` or `?` href means depends on the page, not on its folder.
-        self._cache.remember(folder, {href: known for href, known in resolved.items() if href and href[0] not in "#?"})
+        for position in positions:
+            ids[position] = resolved[hrefs[position]]
+        self._cache.remember(folder, resolved)
 
     def _ids_of_texts(self, texts: list[str], finding: Finding) -> dict[str, int]:
         unique = list(dict.fromkeys(texts))
-        seed = self._key_seed
-        keys = [url_key(text, seed) for text in unique]
+        keys = list(map(url_key, unique, repeat(self._key_seed)))
         found = dict(zip(unique, self._seen.lookup(keys) if keys else (), strict=True))
         for text, key in zip(unique, keys, strict=True):
             if not found[text]:
@@ -142,7 +141,7 @@ class Discovery:
 
     def _add(self, url: str, key: int, finding: Finding) -> int:
         host = self._hosts.of_origin(origin_of(url))
-        refusal = host.refusal or self._scope.refusal(url, finding.depth) or finding.refusal
+        refusal = host.refusal or self._scope.page_refusal(url, finding.depth) or finding.refusal
         if not refusal and not self._hosts.admit(host.id):
             refusal = "host_page_cap"
         url_id = self._seen.add(key)
@@ -172,7 +171,7 @@ class Discovery:
     def readmit(self, url_id: int, url: str, reason: str, depth: int, redirects: int = 0) -> bool:
         """Queue a URL that was refused for a reason that has passed; False where it still may not be fetched."""
         host = self._hosts.of_origin(origin_of(url))
-        if url_id not in self._refused or host.refusal or self._scope.refusal(url, depth):
+        if url_id not in self._refused or host.refusal or self._scope.page_refusal(url, depth):
             return False
         if not self._hosts.admit(host.id):
             return False

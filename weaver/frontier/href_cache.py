@@ -62,8 +62,15 @@ class HrefCache:
         return known
 
     def remember(self, folder: Folder, entries: dict[str, int]) -> None:
-        """Add entries to a folder's map; very long hrefs are not worth their room."""
-        new = {href: known for href, known in entries.items() if href not in folder and len(href) <= LONGEST_HREF}
+        """Add entries to a folder's map; very long hrefs are not worth their room.
+
+        What an empty, `#` or `?` href means depends on the page, not on its folder: those are left out.
+        """
+        new = {
+            href: known
+            for href, known in entries.items()
+            if href[:1] not in "#?" and len(href) <= LONGEST_HREF and href not in folder
+        }
         before = getsizeof(folder)
         folder.update(new)
         self._count += len(new)

@@ -44,13 +44,17 @@ class Scope:
 
     def refusal(self, url: str, depth: int) -> str:
         """Why the canonical URL is not to be fetched; empty when it is."""
+        return self.host_refusal(url) or self.page_refusal(url, depth)
+
+    def page_refusal(self, url: str, depth: int) -> str:
+        """The part of the verdict that is the URL's own, and not its origin's."""
         if self._max_depth is not None and depth > self._max_depth:
             return TOO_DEEP
         if len(url) > self._settings.max_url_length:
             return "url_too_long"
         if self._settings.mode == "prefix" and not url.startswith(self._prefixes):
             return "out_of_scope"
-        return self.host_refusal(url) or self._pattern_refusal(url)
+        return self._pattern_refusal(url)
 
     def host_refusal(self, url: str) -> str:
         """The part of the verdict that is the same for all URLs of an origin."""

@@ -1,4 +1,4 @@
-"""Seen: the dense id of every URL key ever met: the newest in RAM, all of them on disk."""
+"""Seen: the dense id of every URL key ever met: the newest in RAM, all others on disk."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weaver.base.errors import WeaverError
 from weaver.base.record import MAX_NODE_ID
@@ -14,11 +15,17 @@ from weaver.memory.bounded import StoreStatistics
 from weaver.memory.table import KeyTable
 from weaver.memory.uncommitted import Uncommitted
 
+# Keys whose rows are on disk but which are not found there yet stay in RAM: at most thrice such a share of the table.
+# The more wait, the fewer passes of merging there are; each of many writes the whole index anew.
+PINNED_SHARE = 16
+MOST_UNMERGED = 1 << 18
+LEAST_UNMERGED = 1 << 10
+
 
 class ColdKeys(Protocol):
-    """The complete map on disk, as far as it was committed."""
+    """The map on disk, as far as its index was merged."""
 
-    def ids_of_keys(self, keys: Sequence[int]) -> dict[int, int]:
+    def merged_ids(self, keys: Sequence[int]) -> dict[int, int]:
         """The ids of those keys that are known."""
         ...
 
@@ -26,17 +33,29 @@ class ColdKeys(Protocol):
 class Seen:
     """Key to id, in three tiers: not yet committed (a dict), the bounded table, the disk.
 
-    A key is put into the table only after its row was committed, so whatever the table evicts is found on disk;
-    the disk is asked only when something was evicted, or was there before this run. Batch calls cost one look-up
-    a tier. `reseen` counts keys that were asked for again when RAM had let them go: exact, but for keys of an earlier
-    run that were never in RAM in this one and share a bucket with one that was evicted.
+    A key is put into the table once its row was committed, and stays there until it is merged into the disk's index
+    (`merged_to` None: there is nothing to wait for), so whatever the table evicts is found on disk; the disk is asked
+    only when something was evicted, or was there before this run. Batch calls cost one look-up a tier. `reseen` counts
+    keys that were asked for again when RAM had let them go: exact, but for keys of an earlier run that were never in
+    RAM in this one and share a bucket with one that was evicted.
     """
 
-    def __init__(self, table: KeyTable, cold: ColdKeys, *, last_id: int = 0, is_complete: bool = True) -> None:
+    def __init__(
+        self,
+        table: KeyTable,
+        cold: ColdKeys,
+        *,
+        last_id: int = 0,
+        is_complete: bool = True,
+        merged_to: int | None = None,
+    ) -> None:
         self._table = table
         self._cold = cold
         self._is_complete = is_complete
         self._uncommitted: Uncommitted[int, int] = Uncommitted()
+        self._left_over: dict[int, int] = {}
+        if merged_to is not None:
+            table.newest_evictable = merged_to
         self.last_id = last_id
         self.cold_lookups = 0
         self.cold_hits = 0
@@ -48,22 +67,29 @@ class Seen:
     def __repr__(self) -> str:
         return f"Seen(known={self.last_id}, in_ram={len(self._table)}, uncommitted={len(self._uncommitted)})"
 
+    @property
+    def most_unmerged(self) -> int:
+        """How many committed keys may wait to be merged; may be asked on any thread."""
+        return max(LEAST_UNMERGED, min(MOST_UNMERGED, self._table.capacity // PINNED_SHARE))
+
     def statistics(self) -> StoreStatistics:
         """The table's figures, with `reseen`."""
         return replace(self._table.statistics(), reseen=self.reseen)
 
     def shrink(self) -> int:
         """Have the table give back what is over its account's limit, a part a call; the bytes released."""
-        return self._table.shrink()
+        released_bytes = self._table.shrink()
+        self._keep_left_over()
+        return released_bytes
 
     def lookup(self, keys: list[int]) -> list[int]:
         """The ids of `keys`, 0 for a key never met."""
-        uncommitted = self._uncommitted
+        uncommitted, left_over = self._uncommitted, self._left_over
         ids = self._table.get_list(keys)
         missing = []
         for position, known in enumerate(ids):
             if not known:
-                ids[position] = uncommitted.get(keys[position]) or 0
+                ids[position] = uncommitted.get(keys[position]) or left_over.get(keys[position], 0)
                 if not ids[position]:
                     missing.append(position)
         if missing and not (self._is_complete and not self._table.has_evicted):
@@ -80,7 +106,7 @@ class Seen:
     def _lookup_cold(self, keys: list[int], ids: list[int], missing: list[int]) -> None:
         if not missing:
             return
-        found = self._cold.ids_of_keys([keys[position] for position in missing])
+        found = self._cold.merged_ids([keys[position] for position in missing])
         self.cold_lookups += len(missing)
         self.cold_hits += len(found)
         if not found:
@@ -89,7 +115,7 @@ class Seen:
             ids[position] = found.get(keys[position], 0)
         found_keys = np.fromiter(found.keys(), dtype=np.uint64, count=len(found))
         self.reseen += int(np.count_nonzero(self._table.may_have_evicted(found_keys)))
-        self._table.put_many(found_keys, np.fromiter(found.values(), dtype=np.uint32, count=len(found)))
+        self._put(found_keys, np.fromiter(found.values(), dtype=np.uint32, count=len(found)))
 
     def add(self, key: int) -> int:
         """The next id, for a key that `lookup` did not know."""
@@ -104,8 +130,24 @@ class Seen:
         self._uncommitted.submitted(number)
 
     def committed(self, number: int) -> None:
-        """All records up to this number are on disk: their keys may be evicted from now on."""
+        """All records up to this number are on disk."""
         freed = self._uncommitted.committed(number)
         if freed:
             keys, ids = zip(*freed, strict=True)
-            self._table.put_many(np.array(keys, dtype=np.uint64), np.array(ids, dtype=np.uint32))
+            self._put(np.array(keys, dtype=np.uint64), np.array(ids, dtype=np.uint32))
+
+    def restore(self, keys: NDArray[np.uint64], ids: NDArray[np.uint32]) -> None:
+        """Take keys of an earlier run that are committed and not merged."""
+        self._put(keys, ids)
+
+    def merged(self, last_id: int) -> None:
+        """All keys up to this id are found on disk: they may be evicted from now on."""
+        self._table.newest_evictable = last_id
+        self._left_over = {key: url_id for key, url_id in self._left_over.items() if url_id > last_id}
+
+    def _put(self, keys: NDArray[np.uint64], ids: NDArray[np.uint32]) -> None:
+        self._table.put_many(keys, ids)
+        self._keep_left_over()
+
+    def _keep_left_over(self) -> None:
+        self._left_over.update(self._table.take_left_over())

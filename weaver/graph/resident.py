@@ -62,6 +62,11 @@ class ResidentRows:
         """What is charged."""
         return self.hot.size_bytes + self.sealed.resident_bytes
 
+    @property
+    def hot_share_bytes(self) -> int | None:
+        """The slabs' bytes beyond which rows are sealed; None where they never are."""
+        return self._sealing.hot_bytes if self._seals else None
+
     def row(self, node: int) -> Row | None:
         """The node's edges, copied out; None where they are not here. O(row), or O(rows of a block) where sealed."""
         found = self.hot.row(node)
@@ -90,6 +95,14 @@ class ResidentRows:
         """Take the node's row out, because another replaces it or the page is gone; what it was. As `row`."""
         self.moves += 1
         return self.hot.remove(node) if node in self.hot else self.sealed.remove(node)
+
+    def restore(self, block: bytes, nodes: Nodes) -> bool:
+        """Keep a block of rows whose nodes, which rise, have none here; False where it doesn't fit."""
+        if not self._seals or not self._account.would_fit(self.sealed.needed_bytes(block, nodes)):
+            return False
+        self.moves += 1
+        self._highest_node = max(self._highest_node, int(nodes[-1]))
+        return self.sealed.put(self.sealed.free_number(), block)
 
     def settle(self) -> None:
         """The upkeep after a row was added or removed: one block sealed or written anew, 1-3 ms; worn slabs moved."""

@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 
 from weaver.base.page import EdgeKind
 from weaver.base.settings import GraphSettings
-from weaver.codec import Kinds, Nodes, Row, Targets
+from weaver.codec import DecodedBlock, Kinds, Nodes, Row, Targets
 from weaver.graph.blocks import WASTED_SHARE
 from weaver.graph.pruning import ResidentTable
 from weaver.graph.resident import ResidentRows
 from weaver.graph.retention import POLICIES, Excess, Limits, RetentionStatus, RowColumns, status_of
+from weaver.graph.room import Room, room_of
 from weaver.graph.row_index import RowIndex
 from weaver.graph.sealed_index import LEAST_ROW_BYTES
-from weaver.graph.slab import EDGE_BYTES
-from weaver.graph.totals import IN_DEGREE_SHARE, GraphTotals, HostTotals
+from weaver.graph.totals import GraphTotals, HostTotals
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
 
@@ -80,10 +80,9 @@ class GraphStore:
         return min(self._limits.most_nodes, self._account.limit // LEAST_ROW_BYTES)
 
     @property
-    def edge_capacity(self) -> int:
-        """About as many edges as it can hold hot; on resume, more need not be loaded."""
-        of_account = self._account.limit * (IN_DEGREE_SHARE - 1) // IN_DEGREE_SHARE // (EDGE_BYTES + 1)
-        return min(self._limits.edges, of_account)
+    def room(self) -> Room:
+        """What a resume may load."""
+        return room_of(self._limits, self._rows.hot_share_bytes, self._policy)
 
     @property
     def nodes(self) -> int:
@@ -118,7 +117,7 @@ class GraphStore:
 
     @property
     def edges_by_kind(self) -> Mapping[EdgeKind, int]:
-        """Edges ever added, by kind; after a resume, of those that this process was given."""
+        """Edges ever added, by kind."""
         return self._totals.by_kind
 
     def add_page(
@@ -155,8 +154,23 @@ class GraphStore:
         self._rows.settle()
         return True
 
-    def restore_totals(self, *, edges: int, nodes: int = 0, hosts: int = 0) -> None:
-        """After a resume has added what it loaded: how many edges and nodes the graph has on disk, and hosts.
+    def restore_block(self, block: bytes, decoded: DecodedBlock, hosts: Mapping[int, int] | None = None) -> None:
+        """On a resume, add a block's rows, of pages that have none, with hosts where `room` needs them. 1 ms; where the
+        block doesn't fit, row by row."""
+        host_of = (hosts or {}).get
+        is_excess = self._limits.excess(len(self) + len(decoded) - 1, self.resident_edges, len(decoded.targets))
+        if is_excess or not self._rows.restore(block, decoded.nodes):
+            for node, targets, kinds in decoded.rows():
+                self.add_page(node, targets, kinds.tobytes(), host_of(node, 0))
+            return
+        self.version += 1
+        self._totals.add_block(decoded)
+        self._peak = max(self._peak, len(self))
+        for node in decoded.nodes.tolist() if self._noted is not None else ():
+            self._note(node, host_of(node, 0))
+
+    def restore_totals(self, *, edges: Mapping[int, int], nodes: int = 0, hosts: int = 0) -> None:
+        """After a resume has added what it loaded: the edges by kind, nodes and hosts that the graph has on disk.
 
         Where not all edges were loaded, in-degrees are known only for nodes discovered from now on; totals of hosts are
         known for new hosts only.

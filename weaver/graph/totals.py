@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from weaver.base.page import EdgeKind
-from weaver.codec import Nodes, Row, Targets
+from weaver.codec import DecodedBlock, Nodes, Row, Targets
 from weaver.graph.id_counters import COUNTER_BYTES, IdCounters
 from weaver.memory.budget import Account
 
@@ -33,8 +33,7 @@ class GraphTotals:
     """All edges, by kind; each of the newest nodes' in-degree; each of the newest hosts' pages and edges.
 
     Of what was added `uncounted` edges wait to be counted together; whatever asks for an in-degree counts them first,
-    and may need room for that. Invariants: the kinds add up to all edges that this process was given; what is charged
-    is the counters.
+    and may need room for that. Invariants: the kinds add up to all edges; what is charged is the counters.
     """
 
     def __init__(self, account: Account, most_nodes: int, make_room: Callable[[], bool]) -> None:
@@ -87,6 +86,14 @@ class GraphTotals:
         if host:
             self._add_to_host(host, int(is_new), len(kinds))
 
+    def add_block(self, block: DecodedBlock) -> None:
+        """Count the edges of a block whose pages were not added before. O(edges) in numpy."""
+        self.edges += len(block.targets)
+        self._add_kinds(block.edge_kinds().tobytes(), 1)
+        self._last_node = max(self._last_node, block.header.last_node)
+        self._uncounted.append(block.targets.tobytes())
+        self._count()
+
     def take_back(self, row: Row, host: int, *, is_gone: bool) -> None:
         """Undo what `add` counted of the edges; of the page too where it is gone."""
         targets, kinds = row
@@ -96,13 +103,14 @@ class GraphTotals:
         if host:
             self._add_to_host(host, -int(is_gone), -len(targets))
 
-    def restore(self, *, edges: int, nodes: int, hosts: int) -> None:
+    def restore(self, *, edges: Mapping[int, int], nodes: int, hosts: int) -> None:
         """After a resume: what the disk has, of which what is not known here is forgotten, never guessed."""
         self._last_node = max(self._last_node, nodes)
         in_degrees = self.in_degrees
-        if edges != self.edges:
+        if sum(edges.values()) != self.edges:
             in_degrees.forget()
-        self.edges = edges
+        self._by_kind = [edges.get(kind, 0) for kind in EdgeKind]
+        self.edges = sum(self._by_kind)
         for counters in (self._host_pages, self._host_edges):
             counters.discover(hosts, self._make_room)
             counters.forget()
@@ -120,6 +128,7 @@ class GraphTotals:
         """Assert the invariants; O(all counters)."""
         for counters in (self._in_degrees, self._host_pages, self._host_edges):
             counters.check()
+        assert self.edges == sum(self._by_kind), self
         assert self._uncounted_edges == sum(map(len, self._uncounted)) // 4 < MOST_UNCOUNTED, self
         assert self._host_pages.last == self._host_edges.last, self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Meter:
 
     def __init__(self, root: Path = Path("/"), page_bytes: int = mmap.PAGESIZE) -> None:
         self._page_bytes = page_bytes
+        # Bytes that processes which work for this one took since they stood.
+        self.beyond: Callable[[], int] = lambda: 0
         self._resident = Figure(KeptFile(root / "proc/self/statm"), _RESIDENT_PAGES)
         self._available = Figure(KeptFile(root / "proc/meminfo"), _AVAILABLE_KIB)
         self._pressure = KeptFile(root / "proc/pressure/memory")
@@ -55,9 +58,9 @@ class Meter:
         return f"Meter({self.rss()} resident, {self._groups!r})"
 
     def rss(self) -> int:
-        """Resident bytes now."""
+        """Resident bytes now, with what processes that work for this one took since they stood."""
         pages = self._resident.read()
-        return rss_bytes() if pages is None else pages * self._page_bytes
+        return (rss_bytes() if pages is None else pages * self._page_bytes) + self.beyond()
 
     def read(self) -> Reading:
         """Everything the system says now."""

@@ -33,12 +33,18 @@ class SecondChance:
         marks |= _BIT_OF.take(slots & 7)
         self._used[buckets] = marks
 
-    def victims(self, pairs: Indices) -> Indices:
-        """For each pair of buckets the next slot in turn that was not used; where all were, that is over for both."""
+    def victims(self, pairs: Indices, is_pinned: NDArray[np.bool_] | None = None) -> Indices:
+        """For each pair of buckets the next slot in turn that was not used; where all were, that is over for both.
+
+        Never one of those pinned, of 16 a pair, unless all are.
+        """
         used = np.unpackbits(self._used.take(pairs), axis=1, bitorder="little")
         self._hand = (self._hand + 1) % (2 * BITS)
         turns = (np.arange(2 * BITS) - self._hand) % (2 * BITS)
-        ways = (used * 2 * BITS + turns).argmin(axis=1)
+        ranks = used * 2 * BITS + turns
+        if is_pinned is not None:
+            ranks += is_pinned * (4 * BITS)
+        ways = ranks.argmin(axis=1)
         rows = np.arange(len(pairs))
         self._used[pairs[used[rows, ways] != 0]] = 0
         slots: Indices = pairs[rows, ways >> 3] * BITS + (ways & 7)

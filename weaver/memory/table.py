@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
-from weaver.memory.reserve import discard, reserved_zeros
-from weaver.memory.second_chance import SecondChance
+from weaver.memory.key_slots import (
+    BUCKET_BYTES,
+    CHOICES,
+    SLOT_BYTES,
+    WAYS,
+    Counts,
+    Flags,
+    Ids,
+    Indices,
+    Keys,
+    KeySlots,
+)
+from weaver.memory.reserve import discard
 from weaver.native import compiled
 
-Keys = NDArray[np.uint64]
-Ids = NDArray[np.uint32]
-Flags = NDArray[np.bool_]
-Indices = NDArray[np.intp]
-Counts = NDArray[np.uint8]
+__all__ = ["BUCKET_BYTES", "SLOT_BYTES", "WAYS", "KeyTable"]
 
-WAYS = 8
-CHOICES = 2
-SLOT_BYTES = 8 + 4
-# With what each bucket has besides its slots: how many are taken, which were used, whether it lost a key.
-BUCKET_BYTES = WAYS * SLOT_BYTES + 3
 FIRST_BUCKETS = 256
 # A page of keys; a split of so many takes 0.1 ms.
 GROW_BUCKETS = 64
@@ -31,17 +32,16 @@ SHRINK_BUCKETS = 2048
 FULLEST = 0.85
 # From here on a table at its cap evicts where two buckets are full, and no longer looks for a place further on.
 CROWDED = 0.93
+ANY_ID = (1 << 32) - 1
 # Pushes of one key by another, from place to place, before the table grows or evicts for it.
 MOST_MOVES = 12
 # Keys put or looked up in one go: 0.3 MiB of temporary arrays, however long the caller's array is.
 BATCH_KEYS = 1024
-# Never in bucket 0, where alone the key 0 of fresh slots could be looked for.
-_NOT_IN_BUCKET_0 = np.uint64((1 << 32) | 1)
 _WAYS = np.arange(WAYS)
 _TURNS = np.arange(CHOICES * WAYS)
 
 
-class KeyTable:
+class KeyTable(KeySlots):
     """Key to id, a key in one of two buckets of 8 slots; at the cap one that was not used lately leaves for a new one.
 
     Linear hashing (Litwin 1980): buckets split one after the other, in place, as keys come in, so that the load stays
@@ -49,7 +49,9 @@ class KeyTable:
     halves, and moves to the other when room is needed (cuckoo hashing: Pagh and Rodler 2001, with buckets:
     Dietzfelbinger and Weidlich 2007). Keys are hashes: both halves must be as good as random. Once the table is at its
     cap, which the account's limit sets at any moment, it evicts by second chance: of a new key's 16 slots the next one
-    that was not looked up since all of them had been. Look-ups are marked from the first eviction on.
+    that was not looked up since all of them had been. Look-ups are marked from the first eviction on. A key whose id is
+    above `newest_evictable` stays; where it finds no room among others that stay it is left over to the caller
+    (`take_left_over`), which must keep it: rare as long as these are less than a quarter of the slots.
 
     Invariants: an id is >= 1 and 0 marks a free slot; a key is in one of its buckets, once; a free slot holds a key of
     other buckets, so that no look-up can hit it; `used` bytes are those of the present buckets. Each batch call is
@@ -63,22 +65,12 @@ class KeyTable:
         affordable = (account.limit - account.used) // BUCKET_BYTES
         self.name = name
         self._account = account
-        self._most_buckets = max(2, min(capacity // WAYS, affordable))
-        self._resize(min(FIRST_BUCKETS, self._most_buckets))
+        super().__init__(max(2, min(capacity // WAYS, affordable)), FIRST_BUCKETS)
         account.hold(self._buckets * BUCKET_BYTES)  # the least that a table is, be the account full or not
-        slots = self._most_buckets * WAYS
-        self._keys: Keys = reserved_zeros(slots, np.uint64)
-        self._ids: Ids = reserved_zeros(slots, np.uint32)
-        self._taken: Counts = reserved_zeros(self._most_buckets, np.uint8)
-        self._second_chance = SecondChance(self._most_buckets)
-        self._lost: Flags = reserved_zeros(self._most_buckets, np.bool_)
-        self._key_rows = self._keys.reshape(-1, WAYS)
-        self._id_rows = self._ids.reshape(-1, WAYS)
-        self._key_view = self._keys.data
-        self._id_view = self._ids.data
-        self._key_rows[0] = _NOT_IN_BUCKET_0
-        self._count = self._peak = self._hits = self._misses = self._evicted = 0
+        self._peak = self._hits = self._misses = self._evicted = 0
+        self._left_over: list[tuple[int, int]] = []
         self.has_evicted = False
+        self.newest_evictable = ANY_ID
 
     def __repr__(self) -> str:
         return f"KeyTable({self.name}: {self._count} of {self.capacity}, slots={self._buckets * WAYS})"
@@ -136,12 +128,18 @@ class KeyTable:
         keys = np.ascontiguousarray(keys, dtype=np.uint64)
         return self._lost.take(self._buckets_of(keys)[:, 0])
 
+    def take_left_over(self) -> list[tuple[int, int]]:
+        """The (key, id) that must stay and found no room since the last call: they are no longer here."""
+        left_over, self._left_over = self._left_over, []
+        return left_over
+
     def evict(self, n: int) -> list[tuple[int, int]]:
         """Let the `n` keys with the smallest ids go: (key, id), the oldest first. Frees slots, not bytes."""
-        count = min(max(0, n), self._count)
+        ids = self._ids[: self._buckets * WAYS]
+        taken = np.flatnonzero((ids != 0) & (ids <= self.newest_evictable))
+        count = min(max(0, n), len(taken))
         if not count:
             return []
-        taken = np.flatnonzero(self._ids[: self._buckets * WAYS])
         oldest = np.argpartition(self._ids[taken], count - 1)[:count]
         slots = taken[oldest]
         slots = slots[np.argsort(self._ids[slots], kind="stable")]
@@ -199,27 +197,6 @@ class KeyTable:
         assert self._account.used >= self._buckets * BUCKET_BYTES, self
         self._account.check()
 
-    def _buckets_of(self, keys: Keys) -> Indices:
-        """The two buckets of each key: its halves modulo the next power of two, or the one below where none is yet."""
-        halves = keys.view(np.uint32) & self._mask
-        np.subtract(halves, self._half, out=halves, where=halves >= self._unsplit_from)
-        buckets: Indices = halves.astype(np.intp).reshape(-1, CHOICES)
-        return buckets
-
-    def _find(self, keys: Keys) -> tuple[Indices, Indices, Indices]:
-        """The buckets of each key, which keys are there, and in which slots."""
-        buckets = self._buckets_of(keys)
-        rows = self._key_rows.take(buckets, axis=0).reshape(-1, CHOICES * WAYS)
-        hits = (rows == keys[:, None]).reshape(-1).nonzero()[0]
-        # A hit is the number choice * 8 + way among all the slots looked at; its slot is bucket * 8 + way.
-        choices = hits >> 3
-        slots = buckets.take(choices)
-        slots -= choices
-        slots *= WAYS
-        slots += hits
-        choices >>= 1
-        return buckets, choices, slots
-
     def _look_up(self, keys: Keys) -> Ids:
         _, found, slots = self._find(keys)
         ids: Ids = np.zeros(len(keys), np.uint32)
@@ -255,18 +232,6 @@ class KeyTable:
         self._fill(self._claim(chosen[firsts]), keys[firsts], ids[firsts])
         return _without(firsts, keys, ids)
 
-    def _fill(self, slots: Indices, keys: Keys, ids: Ids) -> None:
-        self._keys[slots] = keys
-        self._ids[slots] = ids
-
-    def _claim(self, buckets: Indices) -> Indices:
-        """A free slot of each bucket, which counts as taken from now on."""
-        slots: Indices = (self._id_rows.take(buckets, axis=0) == 0).argmax(axis=1)
-        slots += buckets * WAYS
-        self._taken[buckets] += 1
-        self._count += len(buckets)
-        return slots
-
     def _force(self, keys: Keys, ids: Ids, buckets: Indices, rounds: int) -> tuple[Keys, Ids]:
         """Put new keys whose buckets are full in the place of others, which move or leave; what is left."""
         is_at_cap = self._buckets >= self._affordable_buckets()
@@ -297,7 +262,13 @@ class KeyTable:
 
     def _replace(self, keys: Keys, ids: Ids, buckets: Indices) -> tuple[Keys, Ids]:
         """Each key takes the slot of one of 16 that was not used lately, which leaves; what is left."""
-        victims, firsts = np.unique(self._second_chance.victims(buckets), return_index=True)
+        stays = (self._id_rows.take(buckets, axis=0) > self.newest_evictable).reshape(-1, CHOICES * WAYS)
+        is_hopeless = stays.all(axis=1)
+        if is_hopeless.any():
+            self._leave_over(keys[is_hopeless], ids[is_hopeless])
+            has_room = ~is_hopeless
+            keys, ids, buckets, stays = keys[has_room], ids[has_room], buckets[has_room], stays[has_room]
+        victims, firsts = np.unique(self._second_chance.victims(buckets, stays), return_index=True)
         self._record_evicted(self._keys[victims])
         self._fill(victims, keys[firsts], ids[firsts])
         return _without(firsts, keys, ids)
@@ -306,11 +277,6 @@ class KeyTable:
         """Buckets that capacity and account allow now."""
         spare = (self._account.limit - self._account.used) // BUCKET_BYTES
         return min(self._most_buckets, self._buckets + spare)
-
-    def _resize(self, buckets: int) -> None:
-        self._buckets = buckets
-        half = 1 << (buckets.bit_length() - 1)
-        self._mask, self._half, self._unsplit_from = np.uint32(2 * half - 1), np.uint32(half), np.uint32(buckets)
 
     def _fit(self, new_keys: int) -> None:
         """Grow for so many more keys as the account allows, or shrink a little where it is over its limit."""
@@ -368,16 +334,27 @@ class KeyTable:
             taken = self._taken.take(buckets)
             chosen = np.where(taken[:, 1] < taken[:, 0], buckets[:, 1], buckets[:, 0])
             is_full = taken.min(axis=1) == WAYS
-            self._record_evicted(keys[is_full])
+            stays = is_full & (ids > self.newest_evictable)
+            self._record_evicted(keys[is_full & ~stays])
+            if stays.any():
+                self._force_in(keys[stays], ids[stays], buckets[stays])
             firsts = np.unique(chosen, return_index=True)[1]
             firsts = firsts[~is_full[firsts]]
             self._fill(self._claim(chosen[firsts]), keys[firsts], ids[firsts])
             is_full[firsts] = True
             keys, ids = keys[~is_full], ids[~is_full]
 
-    def _free(self, slots: Indices) -> None:
-        self._ids[slots] = 0
-        self._keys[slots] = (slots < WAYS) * _NOT_IN_BUCKET_0
+    def _force_in(self, keys: Keys, ids: Ids, buckets: Indices) -> None:
+        """Put keys that must stay in the place of others that need not."""
+        while len(keys):
+            keys, ids = self._replace(keys, ids, buckets)
+            buckets = self._buckets_of(keys)
+
+    def _leave_over(self, keys: Keys, ids: Ids) -> None:
+        """Have done with keys for which there is no slot that may be taken."""
+        self._record_evicted(keys)
+        stays = ids > self.newest_evictable
+        self._left_over += zip(keys[stays].tolist(), ids[stays].tolist(), strict=True)
 
     def _record_evicted(self, keys: Keys) -> None:
         """Count keys that left because of a cap, and remember of each which bucket it is looked for in first."""

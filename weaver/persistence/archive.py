@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from weaver.base.record import Adjacency, HostRecord
 from weaver.persistence.border import disk_errors
+from weaver.persistence.disk_limit import dropped_links
 from weaver.persistence.graph_sizes import link_counts
-from weaver.persistence.keys import to_signed, to_unsigned
 from weaver.persistence.link_rows import LinkRows
+from weaver.persistence.tally import stored_tally
+from weaver.persistence.url_keys import ids_of_keys, merged_ids
 
 MAX_PARAMETERS = 512
 
@@ -23,7 +26,10 @@ _HOST = (
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows on disk: a table's in all, pages by state and by (state, reason), refused URLs by reason."""
+    """Rows on disk: a table's in all, pages by state and by (state, reason), refused URLs by reason, edges by kind.
+
+    `body_bytes` are the decoded ones of all pages.
+    """
 
     urls: int
     hosts: int
@@ -33,6 +39,8 @@ class Counts:
     pages: dict[str, int]
     reasons: dict[tuple[str, str], int]
     refused: dict[str, int]
+    edges: dict[int, int]
+    body_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +67,17 @@ class Archive:
         self._connection.close()
 
     def ids_of_keys(self, keys: Sequence[int]) -> dict[int, int]:
-        """The ids of those (unsigned) keys that are known; the older one where two URLs share a key."""
-        rows = self._select_in("SELECT key, id FROM urls WHERE key IN", [to_signed(key) for key in keys])
-        found: dict[int, int] = {}
-        for stored, url_id in rows:
-            key = to_unsigned(stored)
-            found[key] = min(url_id, found.get(key, url_id))
-        return found
+        """The ids of those (unsigned) keys that are known; the older one where two URLs share a key.
+
+        Some milliseconds for the newest keys, of which there is no index yet; `merged_ids` is for who knows these.
+        """
+        with disk_errors("looking URLs up"):
+            return ids_of_keys(self._connection, keys)
+
+    def merged_ids(self, keys: Sequence[int]) -> dict[int, int]:
+        """The ids of those (unsigned) keys that are known and merged into the index."""
+        with disk_errors("looking URLs up"):
+            return merged_ids(self._connection, keys)
 
     def url(self, url_id: int) -> str | None:
         """The text of a URL, or None."""
@@ -99,6 +111,11 @@ class Archive:
             found = self._links.edges_of(page_id)
         return None if found is None else Adjacency(found[0].tobytes(), found[1].tobytes())
 
+    def dropped_links(self) -> int:
+        """How many links left the disk for the sake of `graph.disk_limit`."""
+        with disk_errors("reading the crawl"):
+            return dropped_links(self._connection).links
+
     def max_ids(self) -> MaxIds:
         """The highest ids of URLs and hosts: new ones begin above."""
         return MaxIds(
@@ -107,23 +124,24 @@ class Archive:
         )
 
     def counts(self) -> Counts:
-        """Rows on disk; scans the tables, about a second for a few million rows."""
-        pages: dict[str, int] = {}
-        reasons: dict[tuple[str, str], int] = {}
-        for state, reason, rows in self._select("SELECT state, reason, count(*) FROM pages GROUP BY state, reason"):
-            pages[state] = pages.get(state, 0) + rows
-            if reason:
-                reasons[state, reason] = rows
-        refused = self._select("SELECT reason, count(*) FROM urls WHERE reason <> '' GROUP BY reason")
+        """Rows on disk: as they were counted with each commit, but for hosts and links."""
+        with disk_errors("reading the crawl"):
+            tally = stored_tally(self._connection)
+        pages = Counter[str]()
+        for (state, _), rows in tally.pages.items():
+            pages[state] += rows
+        links, edges = self._link_counts()
         return Counts(
-            urls=self._rows("urls"),
-            hosts=self._rows("hosts"),
-            queued=self._rows("frontier"),
-            links=self._link_counts()[0],
-            contents=self._rows("contents"),
-            pages=pages,
-            reasons=reasons,
-            refused=dict(refused),
+            urls=tally.urls,
+            hosts=int(self._value("SELECT count(*) FROM hosts")),
+            queued=tally.queued,
+            links=links,
+            contents=tally.contents,
+            pages=dict(pages),
+            reasons={outcome: rows for outcome, rows in tally.pages.items() if outcome[1]},
+            refused=dict(tally.refused),
+            edges=edges,
+            body_bytes=tally.body_bytes,
         )
 
     def edge_counts(self) -> dict[int, int]:
@@ -137,9 +155,6 @@ class Archive:
     def _host(self, sql: str, value: object) -> HostRecord | None:
         rows = self._select(sql, value)
         return HostRecord(*rows[0]) if rows else None
-
-    def _rows(self, table: str) -> int:
-        return int(self._value(f"SELECT count(*) FROM {table}"))
 
     def _value(self, sql: str, *values: object) -> Any:
         rows = self._select(sql, *values)

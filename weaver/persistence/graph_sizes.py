@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from weaver.base.errors import BlockDamaged
 from weaver.codec import Kinds
 from weaver.persistence.border import disk_errors
 from weaver.persistence.disk_limit import dropped_links
@@ -74,7 +75,8 @@ def _file_sizes(connection: sqlite3.Connection) -> tuple[int, int]:
 def link_counts(connection: sqlite3.Connection) -> tuple[int, dict[int, int]]:
     """How many pages have a row, and how many edges of each kind there are; those that were dropped included.
 
-    Reads the unsealed rows' headers, and the blocks of which rows were written anew since.
+    Reads the unsealed rows' headers, and the blocks of which rows were written anew since; where one is
+    damaged such a row counts twice.
     """
     dropped = dropped_links(connection)
     pages, edges = dropped.rows, Counter(dropped.kinds)
@@ -101,6 +103,9 @@ def _superseded(connection: sqlite3.Connection) -> Iterator[Kinds]:
     shelf, last_id = BlockShelf(connection), 0
     while rows := connection.execute(_REWRITTEN, (last_id,)).fetchall():
         last_id = rows[0][0]
-        found = shelf.find(last_id)
+        try:
+            found = shelf.find(last_id)
+        except BlockDamaged:
+            continue
         if found is not None:
             yield found.edges[1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
@@ -37,6 +37,9 @@ _INSERT = """
 """
 
 
+OnDamaged = Callable[[int], None]
+
+
 class FoundRow(NamedTuple):
     """A page's edges, and the block that they are in; 0 for a row of `links`."""
 
@@ -45,20 +48,40 @@ class FoundRow(NamedTuple):
 
 
 class BlockShelf:
-    """The blocks over one connection, on the thread that owns it. Raises BlockDamaged, which names the block."""
+    """The blocks over one connection, on the thread that owns it. Raises BlockDamaged, which names the block.
 
-    def __init__(self, connection: sqlite3.Connection, codec: BlockCodec | None = None) -> None:
+    `damaged` are those that turned out to be so, each with the error; `on_damaged` hears of each once.
+    """
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        codec: BlockCodec | None = None,
+        on_damaged: OnDamaged = lambda _number: None,
+    ) -> None:
         self.connection = connection
+        self.damaged: dict[int, BlockDamaged] = {}
         self._codec = BlockCodec() if codec is None else codec
+        self._on_damaged = on_damaged
 
     def find(self, node: int) -> FoundRow | None:
-        """A page's sealed edges. O(blocks that cover its id): one or a few."""
+        """A page's sealed edges. O(blocks that cover its id): one or a few.
+
+        A damaged block matters only where the page is in none of the others.
+        """
+        error: BlockDamaged | None = None
         with closing(self.connection.execute(_COVERING_BLOCKS, {"node": node})) as rows:
             for number, block in rows:
-                with _naming(number):
-                    edges = self._codec.row(block, node)
+                try:
+                    with self._naming(number):
+                        edges = self._codec.row(block, node)
+                except BlockDamaged as damaged:
+                    error = damaged
+                    continue
                 if edges is not None:
                     return FoundRow(number, edges)
+        if error is not None:
+            raise error
         return None
 
     def columns(self, number: int) -> LinkColumns:
@@ -66,7 +89,7 @@ class BlockShelf:
         rows = self.connection.execute("SELECT block FROM link_blocks WHERE number = ?", (number,)).fetchall()
         if not rows:
             return no_links()
-        with _naming(number):
+        with self._naming(number):
             return block_columns(self._codec.decode(rows[0][0]))
 
     def encoded(self, columns: LinkColumns) -> Iterator[tuple[LinkColumns, bytes]]:
@@ -108,6 +131,17 @@ class BlockShelf:
         """Take blocks away. The caller owns the transaction."""
         self.connection.executemany("DELETE FROM link_blocks WHERE number = ?", [(number,) for number in numbers])
 
+    @contextmanager
+    def _naming(self, number: int) -> Iterator[None]:
+        try:
+            yield
+        except BlockDamaged as error:
+            named = BlockDamaged(f"block {number} of the table link_blocks is damaged: {error}")
+            if number not in self.damaged:
+                self.damaged[number] = named
+                self._on_damaged(number)
+            raise named from error
+
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
@@ -138,11 +172,3 @@ def _shares(total: int, parts: Sequence[LinkColumns]) -> list[int]:
     shares = [total * size // sum(sizes) for size in sizes]
     shares[-1] += total - sum(shares)
     return shares
-
-
-@contextmanager
-def _naming(number: int) -> Iterator[None]:
-    try:
-        yield
-    except BlockDamaged as error:
-        raise BlockDamaged(f"block {number} of the table link_blocks is damaged: {error}") from error

@@ -30,12 +30,12 @@ class LinkRows:
         found = self._blocks.find(page_id)
         return None if found is None else found.edges
 
-    def of(self, ids: Sequence[int]) -> LinkColumns:
+    def of(self, ids: Sequence[int], *, skips_damaged: bool = False) -> LinkColumns:
         """The out-edges of these pages, by rising id: one pass over all rows from the lowest to the highest."""
         if not ids:
             return joined([])
         nodes = np.array(ids, np.uint32)
-        windows = LinkWindows(self._connection, max(ids), min(ids))
+        windows = LinkWindows(self._connection, max(ids), min(ids), skips_damaged=skips_damaged)
         return joined([window.of(nodes) for window in windows])
 
     def degrees(self, first_id: int, last_id: int) -> dict[int, int]:

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple
 
+from weaver.base.errors import BlockDamaged
 from weaver.persistence.link_blocks import COVERING, BlockShelf
-from weaver.persistence.link_columns import LinkColumns, joined, unsealed_columns
+from weaver.persistence.link_columns import LinkColumns, joined, no_links, unsealed_columns
 
 WINDOW_ROWS = 2_000
 """Unsealed rows of a window."""
@@ -33,11 +34,22 @@ class LinkWindows:
     """The out-edges of the pages `first_id` to `last_id`; a page without a row is left out. Iterable again and again.
 
     A window is read at one moment, and nothing is held open between two: a row that is sealed meanwhile is met once all
-    the same. Memory: a window, and the blocks that reach beyond it. Raises BlockDamaged, PersistenceError. O(edges).
+    the same. Memory: a window, and the blocks that reach beyond it. Raises BlockDamaged, unless `skips_damaged`
+    leaves out what can't be read, and PersistenceError. O(edges).
     """
 
-    def __init__(self, connection: sqlite3.Connection, last_id: int, first_id: int = 1) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        last_id: int,
+        first_id: int = 1,
+        *,
+        entries: int = WINDOW_ENTRIES,
+        skips_damaged: bool = False,
+    ) -> None:
         self._connection = connection
+        self._entries = entries
+        self._skips_damaged = skips_damaged
         self._shelf = BlockShelf(connection)
         self._first_id = first_id
         self._last_id = last_id
@@ -81,7 +93,7 @@ class LinkWindows:
         entries = 0
         with closing(self._connection.execute(_STARTING, (after, upto))) as cursor:
             for block in map(_Block._make, cursor):
-                if entries >= WINDOW_ENTRIES:
+                if entries >= self._entries:
                     upto = block.first_node - 1
                     break
                 blocks.append(block)
@@ -90,8 +102,16 @@ class LinkWindows:
 
     def _columns(self, block: _Block) -> LinkColumns:
         if block.number not in self._decoded:
-            self._decoded[block.number] = self._shelf.columns(block.number)
+            self._decoded[block.number] = self._read(block.number)
         return self._decoded[block.number]
+
+    def _read(self, number: int) -> LinkColumns:
+        try:
+            return self._shelf.columns(number)
+        except BlockDamaged:
+            if not self._skips_damaged:
+                raise
+            return no_links()
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
 
+from weaver.base.errors import BlockDamaged
 from weaver.codec.block_codec import BLOCK_BYTES
 from weaver.persistence.link_blocks import BlockShelf, transaction
 from weaver.persistence.link_columns import joined
@@ -43,9 +44,9 @@ class Extents:
         rows = self._connection.execute(_EXTENTS, (number,)).fetchall()
         self._columns = np.concatenate([self._columns, np.array(rows, np.int64).reshape(-1, 3)])
 
-    def forget(self, numbers: Column) -> None:
-        """Leave out blocks that are there no longer."""
-        self._columns = self._columns[~np.isin(self.numbers, numbers)]
+    def forget(self, numbers: Collection[int]) -> None:
+        """Leave out blocks that are there no longer, or can't be read."""
+        self._columns = self._columns[~np.isin(self.numbers, list(numbers))]
 
     def deepest(self) -> Column:
         """The blocks that cover the page id which most blocks cover, the widest first. O(n log n)."""
@@ -69,43 +70,59 @@ def merge_overlaps(shelf: BlockShelf, most_depth: int = MOST_DEPTH) -> Iterator[
     """Merge until no more than `most_depth` blocks cover any page id; yields after each transaction.
 
     Of blocks that overlap, k become about k that don't, each a k-th as wide: no row is written anew more often than
-    log(pages) / log(depth) times, however the crawl jumps among its pages.
+    log(pages) / log(depth) times, however the crawl jumps among its pages. Damaged blocks stay as they are, uncounted.
     """
     extents = Extents(shelf.connection)
+    extents.forget(shelf.damaged)
     while len(covering := extents.deepest()) > most_depth:
-        merged = covering[:MERGED_AT_ONCE]
+        merged = covering[:MERGED_AT_ONCE].tolist()
         last_number = int(extents.numbers.max())
-        merge(shelf, merged.tolist())
-        extents.forget(merged)
-        extents.read_beyond(last_number)
+        if merge(shelf, merged):
+            extents.forget(merged)
+            extents.read_beyond(last_number)
+        else:
+            extents.forget(shelf.damaged)
         yield
 
 
 def merge_small(shelf: BlockShelf) -> Iterator[None]:
-    """Make one block of neighbours that fit in one; yields after each transaction. For blocks that don't overlap."""
+    """Make one block of neighbours that fit in one; yields after each transaction. For blocks that don't overlap.
+
+    Damaged blocks stay as they are.
+    """
     after = -1
     while True:
-        numbers, after = _neighbours(shelf.connection, after)
+        numbers, last = _neighbours(shelf, after)
         if not numbers:
             return
-        if len(numbers) > 1:
-            merge(shelf, numbers)
-            yield
+        if len(numbers) == 1:
+            after = last
+            continue
+        if merge(shelf, numbers):
+            after = last
+        yield
 
 
-def merge(shelf: BlockShelf, numbers: Sequence[int]) -> None:
-    """Put blocks of all their rows, by rising page id, in the place of these blocks; in one transaction."""
-    columns = joined([shelf.columns(number) for number in sorted(numbers)])
+def merge(shelf: BlockShelf, numbers: Sequence[int]) -> bool:
+    """Put blocks of all their rows, by rising page id, in the place of these blocks, in one transaction; False, and
+    nothing has changed, where one of them is damaged: the shelf knows which."""
+    try:
+        columns = joined([shelf.columns(number) for number in sorted(numbers)])
+    except BlockDamaged:
+        return False
     with transaction(shelf.connection):
         shelf.replace(numbers, columns)
+    return True
 
 
-def _neighbours(connection: sqlite3.Connection, after: int) -> tuple[list[int], int]:
-    """The next blocks that fit in one together, one at least, and the first page of the last of them."""
+def _neighbours(shelf: BlockShelf, after: int) -> tuple[list[int], int]:
+    """The next whole blocks that fit in one together, one at least where any is left; the first page of the last."""
     numbers: list[int] = []
     size_bytes = 0
-    with closing(connection.execute(_BY_FIRST, (after,))) as blocks:
+    with closing(shelf.connection.execute(_BY_FIRST, (after,))) as blocks:
         for number, first_node, rows, links in blocks:
+            if number in shelf.damaged:
+                continue
             size_bytes += links + _ROW_BYTES * rows
             if numbers and size_bytes > BLOCK_BYTES:
                 break

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from weaver.base.errors import DirectoryError
-from weaver.persistence.schema import EDGES_VIEW, LINK_BLOCKS, NEAR_DUPLICATES, SCHEMA_VERSION
+from weaver.persistence.schema import EDGES_VIEW, FOR_RESUMING, LINK_BLOCKS, NEAR_DUPLICATES, SCHEMA_VERSION, URL_KEYS
 
 Migration = Callable[[sqlite3.Connection], None]
 
@@ -14,12 +14,15 @@ Migration = Callable[[sqlite3.Connection], None]
 def _from_1_to_2(connection: sqlite3.Connection) -> None:
     """Room for sealed blocks; the rows that are there are sealed when a crawl has the directory, as any others.
 
-    And for near duplicates: only pages fetched from then on are compared.
+    And for near duplicates: only pages fetched from then on are compared. The keys of URLs move to a tree of their own.
     """
     connection.execute("DROP VIEW edges")
     connection.execute("ALTER TABLE links ADD COLUMN is_rewritten INTEGER NOT NULL DEFAULT 0")
-    for sql in (LINK_BLOCKS, NEAR_DUPLICATES, EDGES_VIEW):
+    for sql in (LINK_BLOCKS, NEAR_DUPLICATES, URL_KEYS, FOR_RESUMING, EDGES_VIEW):
         _execute_all(connection, sql)
+    connection.execute("INSERT INTO url_keys (key, id) SELECT key, id FROM urls ORDER BY key, id")
+    connection.execute("DROP INDEX urls_key")
+    connection.execute("ALTER TABLE urls DROP COLUMN key")
 
 
 def _execute_all(connection: sqlite3.Connection, script: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 
@@ -11,8 +13,9 @@ from weaver.persistence.link_blocks import transaction
 from weaver.persistence.near_archive import MERGED_TO, Words, last_number, merged_to, stored_keys
 from weaver.persistence.statements import Insert
 
-# Keys of one transaction, in which no commit can begin; twice as many as a group of commits brings.
-BATCH_KEYS = 8_192
+# Keys of one transaction, in which no commit can begin: half as many as a group of commits brings. In ascending order
+# they share pages of the tree however few they are.
+BATCH_KEYS = 2_048
 _KEYS = "SELECT number, keys FROM signatures WHERE number > ? AND number <= ? ORDER BY number"
 _BANDS = Insert("INSERT OR IGNORE INTO near_bands (key, number)", 2)
 _MERGED = "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)"
@@ -24,7 +27,7 @@ class NearMerging:
     A page's keys fall anywhere in the tree: entered as they come, each would have a page of the tree written, some
     64 KiB for each page of the crawl. In batches many keys share one. All of it is on the writer's thread, which takes
     a step wherever no commit is due. A kill between two steps loses nothing: the pass begins anew, and what it had
-    entered is there. Memory: 160 bytes a signature of a pass.
+    entered is there. Memory: 128 bytes a signature of a pass, 256 while they are sorted.
     """
 
     def __init__(self, merge_pages: int) -> None:
@@ -79,8 +82,13 @@ class NearMerging:
 
 def _sorted_keys(connection: sqlite3.Connection, first: int, last: int) -> tuple[Words, Words]:
     """The keys of the signatures above `first`, up to `last`, in ascending order, each with its number."""
-    rows = connection.execute(_KEYS, (first, last)).fetchall()
-    keys = stored_keys(np.frombuffer(b"".join(key for _, key in rows), np.uint64))
-    numbers = np.repeat(np.array([number for number, _ in rows], np.uint64), len(keys) // max(1, len(rows)))
+    packed, numbers = bytearray(), array("Q")
+    with closing(connection.execute(_KEYS, (first, last))) as rows:
+        for number, of_page in rows:
+            packed += of_page
+            numbers.append(number)
+    keys = stored_keys(np.frombuffer(packed, np.uint64))
     order = np.argsort(keys, kind="stable")
-    return keys[order], numbers[order]
+    keys = keys[order]
+    order //= max(1, len(keys) // max(1, len(numbers)))
+    return keys, np.frombuffer(numbers, np.uint64)[order]

@@ -8,9 +8,11 @@ from weaver.persistence.link_blocks import transaction
 
 # A page that is the copy of another stands for nothing itself: its pairs are those of the one that it is a copy of.
 _TABLES = (
-    """CREATE TEMP TABLE near_pair AS
-        SELECT iif(one.state = 'duplicate', one.duplicate_of, one.id) AS a,
-            iif(other.state = 'duplicate', other.duplicate_of, other.id) AS b
+    # With types, for SQLite finds no integer by an index over values without one.
+    "CREATE TEMP TABLE near_pair (a INTEGER NOT NULL, b INTEGER NOT NULL)",
+    """INSERT INTO near_pair (a, b)
+        SELECT iif(one.state = 'duplicate', one.duplicate_of, one.id),
+            iif(other.state = 'duplicate', other.duplicate_of, other.id)
         FROM near_duplicates
             CROSS JOIN pages AS one ON one.id = page_id
             CROSS JOIN pages AS other ON other.id = other_id""",

@@ -15,10 +15,12 @@ from weaver.base.page import EdgeKind, PageState
 from weaver.codec import Kinds, Row
 from weaver.persistence.crawl_rows import DuplicatePair, HostPace, HostSummary, KnownUrl, NearPair, PageOutcome, Run
 from weaver.persistence.database import CrawlDirectory
+from weaver.persistence.disk_limit import dropped_links
 from weaver.persistence.graph_sizes import GraphSizes, graph_sizes
 from weaver.persistence.link_columns import LinkColumns, first_targets
 from weaver.persistence.link_rows import LinkRows
 from weaver.persistence.link_windows import LinkWindows
+from weaver.persistence.url_keys import ids_of_keys
 
 WINDOW_ROWS = 2_000
 IDS_PER_SELECT = 5_000
@@ -150,10 +152,15 @@ class CrawlReader:
         edges = self.edges_of(url_id)
         return KnownUrl._make((*row, None if edges is None else len(edges[0])))
 
-    def id_of(self, signed_key: int, url: str) -> int:
-        """The id of a canonical URL by its key as stored (signed); 0 when it is not known."""
-        row = self._one("SELECT id FROM urls WHERE key = ? AND url = ?", signed_key, url)
+    def id_of(self, key: int, url: str) -> int:
+        """The id of a canonical URL by its key (unsigned); 0 when it is not known."""
+        found = ids_of_keys(self._connection, [key]).get(key, 0)
+        row = self._one("SELECT id FROM urls WHERE id = ? AND url = ?", found, url)
         return row[0] if row else 0
+
+    def dropped_links(self) -> int:
+        """How many links left the directory for the sake of its limit: no other answer has them."""
+        return dropped_links(self._connection).links
 
     def adjacencies(self, last_id: int) -> Iterator[LinkColumns]:
         """All out-edges of the pages up to `last_id`, by rising id, a window at a time. Raises BlockDamaged."""

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import heapq
 import json
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, closing
 from typing import Any, NamedTuple
 
 from weaver.base.page import EdgeKind, PageState
-from weaver.base.record import MAX_NODE_ID, Adjacency, PageRow
+from weaver.base.record import PageRow
 from weaver.persistence.link_columns import first_targets
 from weaver.persistence.link_rows import LinkRows
-from weaver.persistence.link_windows import LinkWindows
+from weaver.persistence.schema import IS_TROUBLE, MAY_BE_PROMOTED
 
 _WINDOW_ROWS = 1_000
-# A packed row is its targets, 4 bytes each, and a header of about 10 bytes.
-_ROWS_DOWN = "SELECT id, (length(packed) - 10) / 4 FROM links ORDER BY id DESC"
-_BLOCKS_DOWN = "SELECT first_node, links FROM link_blocks ORDER BY first_node DESC"
-_IS_TROUBLE = "state IN ('failed', 'redirect')"
 _TROUBLES = (
-    f"SELECT id, state, http_status, reason, fetched_at FROM pages WHERE {_IS_TROUBLE} AND id > ? ORDER BY id LIMIT ?"
+    f"SELECT id, state, http_status, reason, fetched_at FROM pages WHERE {IS_TROUBLE} AND id > ? ORDER BY id LIMIT ?"
 )
 
 _ANY_DEPTH = 1 << 62
@@ -43,30 +37,29 @@ def used_time(connection: sqlite3.Connection) -> tuple[float, float]:
     return cpu_s, wall_s
 
 
-def body_bytes(connection: sqlite3.Connection) -> int:
-    """Decoded bytes of all pages fetched so far."""
-    ((total,),) = connection.execute("SELECT total(body_bytes) FROM pages").fetchall()
-    return int(total)
-
-
-def refused_ids(connection: sqlite3.Connection, reasons: Collection[str]) -> Iterator[int]:
-    """The ids of URLs that were not queued for one of the reasons; one pass over `urls`."""
-    marks = ", ".join("?" * len(reasons))
-    for (url_id,) in connection.execute(f"SELECT id FROM urls WHERE reason IN ({marks})", tuple(reasons)):
+def refused_ids(connection: sqlite3.Connection) -> Iterator[int]:
+    """The ids of URLs that were not queued and may still be promoted; from their index."""
+    for (url_id,) in connection.execute(f"SELECT id FROM urls WHERE {MAY_BE_PROMOTED}"):
         yield url_id
 
 
 def refused_urls(
     connection: sqlite3.Connection, reasons: Collection[str], max_depth: int | None
 ) -> Iterator[list[RefusedUrl]]:
-    """URLs that were not queued for one of the reasons, no deeper than `max_depth`, a window at a time."""
+    """URLs that were not queued for one of the reasons, no deeper than `max_depth`, a window at a time.
+
+    Those that may be promoted are found by their index; others cost a pass over `urls`.
+    """
     marks = ", ".join("?" * len(reasons))
+    indexed = f" AND {MAY_BE_PROMOTED}" if all(f"'{reason}'" in MAY_BE_PROMOTED for reason in reasons) else ""
     last_id, deepest = 0, max_depth if max_depth is not None else _ANY_DEPTH
-    while rows := connection.execute(
-        f"SELECT id, url, reason, depth, redirects FROM urls WHERE reason IN ({marks}) AND depth <= ? AND id > ?"
-        " ORDER BY id LIMIT ?",
-        (*reasons, deepest, last_id, _WINDOW_ROWS),
-    ).fetchall():
+    while reasons and (
+        rows := connection.execute(
+            f"SELECT id, url, reason, depth, redirects FROM urls WHERE reason IN ({marks}) AND depth <= ? AND id > ?"
+            f"{indexed} ORDER BY id LIMIT ?",
+            (*reasons, deepest, last_id, _WINDOW_ROWS),
+        ).fetchall()
+    ):
         last_id = rows[-1][0]
         yield [RefusedUrl._make(row) for row in rows]
 
@@ -94,20 +87,13 @@ def host_page_counts(connection: sqlite3.Connection) -> Iterator[tuple[int, int]
     yield from connection.execute("SELECT host_id, count(*) FROM urls WHERE reason = '' GROUP BY host_id")
 
 
-def newest_links(connection: sqlite3.Connection, max_edges: int) -> Iterator[tuple[int, Adjacency]]:
-    """The out-edges of the newest pages, about `max_edges` of them, the oldest of these first."""
-    first_id = _page_before_newest(connection, max_edges) + 1
-    for window in LinkWindows(connection, MAX_NODE_ID, first_id):
-        for page_id, (targets, kinds) in window.rows():
-            yield page_id, Adjacency(targets.tobytes(), kinds.tobytes())
-
-
 def newest_troubles(connection: sqlite3.Connection, limit: int) -> Iterator[tuple[PageRow, int]]:
     """The newest `limit` pages that failed or redirect, by id, the oldest first, each with where a redirect leads."""
     last_id = _page_before_newest_troubles(connection, limit)
     while rows := connection.execute(_TROUBLES, (last_id, _WINDOW_ROWS)).fetchall():
         last_id = rows[-1][0]
-        moved = LinkRows(connection).of([page_id for page_id, state, *_ in rows if state == PageState.REDIRECT])
+        redirects = [page_id for page_id, state, *_ in rows if state == PageState.REDIRECT]
+        moved = LinkRows(connection).of(redirects, skips_damaged=True)
         moved_to = dict(first_targets(moved, EdgeKind.REDIRECT))
         for page_id, state, http_status, reason, fetched_at in rows:
             row = PageRow(page_id, PageState(state), fetched_at, http_status, reason=reason)
@@ -116,17 +102,6 @@ def newest_troubles(connection: sqlite3.Connection, limit: int) -> Iterator[tupl
 
 def _page_before_newest_troubles(connection: sqlite3.Connection, limit: int) -> int:
     rows = connection.execute(
-        f"SELECT id FROM pages WHERE {_IS_TROUBLE} ORDER BY id DESC LIMIT 1 OFFSET ?", (limit,)
+        f"SELECT id FROM pages WHERE {IS_TROUBLE} ORDER BY id DESC LIMIT 1 OFFSET ?", (limit,)
     ).fetchall()
     return int(rows[0][0]) if rows else 0
-
-
-def _page_before_newest(connection: sqlite3.Connection, max_edges: int) -> int:
-    edges = 0
-    with ExitStack() as stack:
-        newest = (stack.enter_context(closing(connection.execute(sql))) for sql in (_ROWS_DOWN, _BLOCKS_DOWN))
-        for page_id, count in heapq.merge(*newest, reverse=True):
-            edges += count
-            if edges > max_edges:
-                return int(page_id)
-    return 0

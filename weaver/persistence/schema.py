@@ -42,7 +42,8 @@ CREATE TABLE near_bands (               -- the keys of signatures up to the numb
 CREATE TABLE near_duplicates (          -- which earlier page a page is nearly the same as
     page_id INTEGER PRIMARY KEY,
     other_id INTEGER NOT NULL,
-    similarity REAL NOT NULL            -- Jaccard index of the two texts, estimated
+    similarity REAL NOT NULL,           -- Jaccard index of the two texts, estimated
+    boilerplate REAL NOT NULL           -- share of the page's text that its host repeats, which was left out
 );
 CREATE INDEX near_duplicates_other ON near_duplicates (other_id);
 
@@ -51,6 +52,30 @@ CREATE TABLE near_clusters (            -- the pages that such pairs join, as of
     representative_id INTEGER NOT NULL  -- the shortest URL's
 );
 CREATE INDEX near_clusters_representative ON near_clusters (representative_id);
+"""
+
+MAY_BE_PROMOTED = "reason IN ('too_deep', 'nofollow', 'duplicate_links')"
+"""Refused URLs that may still be queued, in the words by which SQLite finds their index."""
+IS_TROUBLE = "state IN ('failed', 'redirect')"
+"""Pages that edge health is told of, in the words by which SQLite finds their index."""
+
+FOR_RESUMING = f"""
+CREATE INDEX urls_refused ON urls (id) WHERE {MAY_BE_PROMOTED};
+CREATE INDEX pages_trouble ON pages (id) WHERE {IS_TROUBLE};
+"""
+
+URL_KEYS = """
+CREATE TABLE url_keys (                 -- which URL has a key
+    key INTEGER NOT NULL,               -- xxh3-64 of the URL with the crawl's seed, signed
+    id INTEGER NOT NULL,
+    PRIMARY KEY (key, id)
+) WITHOUT ROWID;
+
+CREATE TABLE new_keys (                 -- those of the newest URLs, a row a commit, until they are merged into url_keys
+    last_id INTEGER PRIMARY KEY,        -- the highest of its ids
+    keys BLOB NOT NULL,                 -- 8 bytes each, unsigned, little-endian
+    ids BLOB NOT NULL                   -- 4 bytes each, in the same order
+);
 """
 
 EDGES_VIEW = """
@@ -99,7 +124,6 @@ CREATE TABLE hosts (                    -- one row for each origin (scheme, host
 
 CREATE TABLE urls (                     -- one row for each known URL; the id is the node of the graph
     id INTEGER PRIMARY KEY,
-    key INTEGER NOT NULL,               -- xxh3-64 of the URL with the crawl's seed, signed
     url TEXT NOT NULL,
     host_id INTEGER NOT NULL,
     depth INTEGER NOT NULL,             -- links away from the nearest seed, as discovered
@@ -107,8 +131,7 @@ CREATE TABLE urls (                     -- one row for each known URL; the id is
     redirects INTEGER NOT NULL,         -- redirects in a row that led here
     reason TEXT NOT NULL                -- why it was not queued; empty when it was
 );
-CREATE INDEX urls_key ON urls (key);
-
+{URL_KEYS}
 CREATE TABLE pages (                    -- one row for each URL that was visited or decided; same id
     id INTEGER PRIMARY KEY,
     state TEXT NOT NULL,                -- fetched, duplicate, redirect, failed, blocked_robots, skipped
@@ -141,5 +164,5 @@ CREATE TABLE frontier (                 -- what waits to be fetched
     url_id INTEGER NOT NULL,
     PRIMARY KEY (host_id, priority, url_id)
 ) WITHOUT ROWID;
-{NEAR_DUPLICATES}
+{FOR_RESUMING}{NEAR_DUPLICATES}
 {EDGES_VIEW}"""

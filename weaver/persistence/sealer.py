@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 from weaver.persistence.disk_limit import drop_oldest
-from weaver.persistence.link_blocks import BlockShelf
+from weaver.persistence.link_blocks import BlockShelf, OnDamaged
 from weaver.persistence.merging import merge_overlaps
 from weaver.persistence.sealing import seal_rows
 
@@ -18,16 +18,22 @@ class Sealer:
 
     All of it is on the writer's thread, which takes a step wherever no commit is due. A pass seals what fills blocks,
     merges blocks that overlap too deeply, and drops the oldest where rows and blocks take more than `limit_bytes`, of
-    which `on_dropped(rows, links)` hears on the thread. A kill between two steps loses nothing: how far a pass came
-    is not noted anywhere.
+    which `on_dropped(rows, links)` hears on the thread, as `on_damaged(number)` does of each block that turns out to
+    be damaged, once: it is left alone. A kill between two steps loses nothing: how far a pass came is not noted
+    anywhere.
     """
 
     def __init__(
-        self, seal_pages: int, limit_bytes: int | None = None, on_dropped: OnDropped = lambda _rows, _links: None
+        self,
+        seal_pages: int,
+        limit_bytes: int | None = None,
+        on_dropped: OnDropped = lambda _rows, _links: None,
+        on_damaged: OnDamaged = lambda _number: None,
     ) -> None:
         self._seal_pages = seal_pages
         self._limit_bytes = limit_bytes
         self._on_dropped = on_dropped
+        self._on_damaged = on_damaged
         self._shelf: BlockShelf | None = None
         self._pass: Iterator[None] | None = None
         self._gathered = 0
@@ -43,7 +49,7 @@ class Sealer:
 
     def start(self, connection: sqlite3.Connection) -> None:
         """Take up what earlier runs left; on the thread that owns the connection."""
-        self._shelf = BlockShelf(connection)
+        self._shelf = BlockShelf(connection, on_damaged=self._on_damaged)
         ((self._gathered,),) = connection.execute("SELECT count(*) FROM links").fetchall()
 
     def added(self, rows: int) -> None:
@@ -62,7 +68,7 @@ class Sealer:
 
     def finish(self, connection: sqlite3.Connection) -> None:
         """Seal all that is left."""
-        shelf = BlockShelf(connection) if self._shelf is None else self._shelf
+        shelf = self._shelf or BlockShelf(connection, on_damaged=self._on_damaged)
         for _ in self._steps(shelf, is_last=True):
             pass
         self._pass, self._gathered = None, 0

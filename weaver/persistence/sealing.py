@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
+from weaver.base.errors import BlockDamaged
 from weaver.codec import split_rows
 from weaver.codec.block_codec import BLOCK_BYTES
 from weaver.persistence.link_blocks import BlockShelf, transaction
 from weaver.persistence.link_columns import LinkColumns, joined, unsealed_columns
 
 _UNSEALED = "SELECT id, packed FROM links WHERE id > ? AND NOT is_rewritten ORDER BY id"
-_REWRITTEN = "SELECT id FROM links WHERE is_rewritten ORDER BY id LIMIT 1"
+_REWRITTEN = "SELECT id FROM links WHERE is_rewritten AND id > ? ORDER BY id LIMIT 1"
 _REWRITTEN_OF = """
     SELECT id, packed FROM links WHERE is_rewritten AND id IN (SELECT value FROM json_each(?)) ORDER BY id
 """
@@ -40,17 +41,23 @@ def seal_rows(shelf: BlockShelf, *, is_last: bool) -> Iterator[None]:
 def place_rewritten(shelf: BlockShelf) -> Iterator[None]:
     """Bring rows that replace sealed ones to the blocks of these; one of which no block knows is a row as any other.
 
-    Each block is written anew once, with all of its pages that wait.
+    Each block is written anew once, with all of its pages that wait. Where one is damaged its pages wait on.
     """
-    while rows := shelf.connection.execute(_REWRITTEN).fetchall():
+    node = 0
+    while rows := shelf.connection.execute(_REWRITTEN, (node,)).fetchall():
         ((node,),) = rows
-        found = shelf.find(node)
-        with transaction(shelf.connection):
-            if found is None:
-                shelf.connection.execute("UPDATE links SET is_rewritten = 0 WHERE id = ?", (node,))
-            else:
-                _place(shelf, found.number)
+        with suppress(BlockDamaged):
+            _place_row(shelf, node)
         yield
+
+
+def _place_row(shelf: BlockShelf, node: int) -> None:
+    found = shelf.find(node)
+    with transaction(shelf.connection):
+        if found is None:
+            shelf.connection.execute("UPDATE links SET is_rewritten = 0 WHERE id = ?", (node,))
+        else:
+            _place(shelf, found.number)
 
 
 def _place(shelf: BlockShelf, number: int) -> None:

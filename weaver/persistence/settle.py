@@ -6,6 +6,7 @@ import sqlite3
 
 import numpy as np
 
+from weaver.base.errors import BlockDamaged
 from weaver.base.page import EdgeKind
 from weaver.base.record import Adjacency
 from weaver.codec import Row
@@ -13,6 +14,7 @@ from weaver.persistence.disk_limit import dropped_links
 from weaver.persistence.link_blocks import transaction
 from weaver.persistence.link_rows import LinkRows
 from weaver.persistence.packing import pack
+from weaver.persistence.tally import recount_pages
 
 # A carrier is a page with one of its digests, as `contents` writes them: `b` or `t` in front.
 _TABLES = (
@@ -79,6 +81,7 @@ def settle_duplicates(connection: sqlite3.Connection) -> int:
             _spread(connection, seed)
             _write(connection, links)
             clusters += 1
+        recount_pages(connection)
         for table in _SCRATCH:
             connection.execute(f"DROP TABLE temp.{table}")
     return clusters
@@ -110,7 +113,8 @@ def _write(connection: sqlite3.Connection, links: LinkRows) -> None:
 
 
 def _write_links(connection: sqlite3.Connection, links: LinkRows, representative: int) -> None:
-    """Give each member that lacks it the edge to the representative, and this one none."""
+    """Give each member that lacks it the edge to the representative, and this one none; one whose row is in a damaged
+    block keeps that."""
     # Of a page without a row nobody can tell whether it was dropped: it must not come back with one edge of many.
     is_whole = not dropped_links(connection).rows
     last_id = 0
@@ -118,7 +122,10 @@ def _write_links(connection: sqlite3.Connection, links: LinkRows, representative
         last_id = members[-1][0]
         for (page_id,) in members:
             wanted = [] if page_id == representative else [representative]
-            edges = links.edges_of(page_id)
+            try:
+                edges = links.edges_of(page_id)
+            except BlockDamaged:
+                continue
             if edges is not None and edges[0][edges[1] == EdgeKind.DUPLICATE].tolist() != wanted:
                 connection.execute(_ROW, (page_id, _with_duplicate_edge(edges, wanted), 1))
             elif edges is None and wanted and is_whole:

@@ -39,10 +39,11 @@ CREATE TABLE link_blocks (              -- out-edges of many pages, compressed; 
     block BLOB NOT NULL                 -- docs/graph.md
 );
 INSERT INTO "link_blocks" VALUES(1,1,1,4,2,4,14,'{"0": 10, "1": 1, "2": 1, "3": 1, "4": 1}',111,97,X'774201FF040000000E000000010000000400000004020400000004000000040400000004000000060A0000000A000000080E0000000E00000009020201020000020101010101010101010100000000000000000100030004026E588AB930846C07');
-CREATE TABLE links (                    -- a page's out-edges, packed; the view `edges` unpacks them
+CREATE TABLE links (                    -- a page's out-edges, packed, until they are sealed into a block
     id INTEGER PRIMARY KEY,
-    packed BLOB NOT NULL
-, is_rewritten INTEGER NOT NULL DEFAULT 0);
+    packed BLOB NOT NULL,
+    is_rewritten INTEGER NOT NULL DEFAULT 0 -- 1: a block may hold an older row of the page; this one counts
+);
 CREATE TABLE meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -50,6 +51,30 @@ CREATE TABLE meta (
 INSERT INTO "meta" VALUES('crawl_seed','4297672300427258233');
 INSERT INTO "meta" VALUES('schema_version','2');
 INSERT INTO "meta" VALUES('status','{"state": "running"}');
+CREATE TABLE near_bands (               -- the keys of signatures up to the number that `meta` has as near_merged_to
+    key INTEGER NOT NULL,               -- the upper 47 bits
+    number INTEGER NOT NULL,
+    PRIMARY KEY (key, number)
+) WITHOUT ROWID;
+CREATE TABLE near_clusters (            -- the pages that such pairs join, as of the last run's end
+    page_id INTEGER PRIMARY KEY,
+    representative_id INTEGER NOT NULL  -- the shortest URL's
+);
+INSERT INTO "near_clusters" VALUES(1,1);
+INSERT INTO "near_clusters" VALUES(2,1);
+CREATE TABLE near_duplicates (          -- which earlier page a page is nearly the same as
+    page_id INTEGER PRIMARY KEY,
+    other_id INTEGER NOT NULL,
+    similarity REAL NOT NULL,           -- Jaccard index of the two texts, estimated
+    boilerplate REAL NOT NULL           -- share of the page's text that its host repeats, which was left out
+);
+INSERT INTO "near_duplicates" VALUES(2,1,0.91,0.0);
+CREATE TABLE new_keys (                 -- those of the newest URLs, a row a commit, until they are merged into url_keys
+    last_id INTEGER PRIMARY KEY,        -- the highest of its ids
+    keys BLOB NOT NULL,                 -- 8 bytes each, unsigned, little-endian
+    ids BLOB NOT NULL                   -- 4 bytes each, in the same order
+);
+INSERT INTO "new_keys" VALUES(9,X'32C9050FC40F9F3A29A64F4BA2D64A9DDD2C5E7E6D4C57BF',X'070000000800000009000000');
 CREATE TABLE pages (                    -- one row for each URL that was visited or decided; same id
     id INTEGER PRIMARY KEY,
     state TEXT NOT NULL,                -- fetched, duplicate, redirect, failed, blocked_robots, skipped
@@ -81,9 +106,27 @@ CREATE TABLE runs (                     -- one row for each time the crawl was s
     counts TEXT NOT NULL DEFAULT '{}'   -- JSON: the status at the end of the run
 );
 INSERT INTO "runs" VALUES(1,1700000000.0,1700000009.0,'0.1.0','{"crawl":{"seeds":["http://a.test/"],"max_pages":null,"max_depth":null,"max_duration":null,"concurrency":64,"nofollow":"respect","duplicates":"elsewhere","duplicates_per_template":200,"event_loop":"auto"},"scope":{"mode":"host","include":[],"exclude":[],"max_url_length":2048,"max_pages_per_host":null,"ports":[80,443]},"url":{"drop_parameters":["utm_source","utm_medium","utm_campaign","utm_term","utm_content","utm_id","gclid","dclid","fbclid","msclkid","mc_cid","mc_eid","igshid","yclid"],"sort_query":false},"politeness":{"delay":1.0,"per_host":1,"robots":"obey","robots_ttl":86400.0,"max_crawl_delay":60.0,"max_retry_after":3600.0,"max_backoff":300.0,"max_hosts":200000,"prune_to":0.9,"user_agent":"","contact":"","robots_token":"weaver","opt_out":[]},"fetch":{"timeout":30.0,"connect_timeout":10.0,"max_body":8388608,"max_header":65536,"max_ratio":200.0,"min_rate":128,"max_redirects":10,"retries":2,"allow_private":false,"allow_networks":[],"cookies":false,"headers":{},"verify_tls":true,"dns_ttl":300.0,"dns_entries":10000},"parse":{"max_links":20000,"max_depth":1000,"default_charset":"windows-1252"},"dedupe":{"max_digests":2000000,"prune_to":0.9,"disk":"lookup","text":true,"min_text":256},"frontier":{"window":100000,"window_per_host":2000,"active_hosts":50000},"graph":{"max_edges":null,"max_nodes":null,"retention":"oldest","grace":0.02,"trim_to":0.95,"headroom":0.0,"grow_to":4.0,"sealed":true,"disk_limit":null,"edge_health":"active_set","max_edge_health":null},"memory":{"budget":268435456,"governor":true,"sample_min":5.0,"sample_max":60.0,"max_pause":600.0,"collector":"tuned"},"persistence":{"commit_interval":0.05,"commit_pages":512,"queue_pages":1024,"synchronous":"normal"}}','finished',1.0,9.0,'{}');
+CREATE TABLE signatures (               -- what the text of each new page is compared by, in the order of commit
+    number INTEGER PRIMARY KEY,
+    page_id INTEGER NOT NULL,
+    row BLOB NOT NULL,                  -- seven words of 64 bits, the page's id in the upper half of the first
+    keys BLOB NOT NULL                  -- eight words of 64 bits, by which it is found
+);
+INSERT INTO "signatures" VALUES(1,1,X'0000000001000000111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111',X'22222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222');
+INSERT INTO "signatures" VALUES(2,2,X'0000000002000000111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111',X'22222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222');
+CREATE TABLE url_keys (                 -- which URL has a key
+    key INTEGER NOT NULL,               -- xxh3-64 of the URL with the crawl's seed, signed
+    id INTEGER NOT NULL,
+    PRIMARY KEY (key, id)
+) WITHOUT ROWID;
+INSERT INTO "url_keys" VALUES(-4664194980944888197,6);
+INSERT INTO "url_keys" VALUES(-4596278022070752162,1);
+INSERT INTO "url_keys" VALUES(6789186685644202295,2);
+INSERT INTO "url_keys" VALUES(7969191214710734677,4);
+INSERT INTO "url_keys" VALUES(8360063075257379492,3);
+INSERT INTO "url_keys" VALUES(8446388300131568521,5);
 CREATE TABLE urls (                     -- one row for each known URL; the id is the node of the graph
     id INTEGER PRIMARY KEY,
-    key INTEGER NOT NULL,               -- xxh3-64 of the URL with the crawl's seed, signed
     url TEXT NOT NULL,
     host_id INTEGER NOT NULL,
     depth INTEGER NOT NULL,             -- links away from the nearest seed, as discovered
@@ -91,50 +134,23 @@ CREATE TABLE urls (                     -- one row for each known URL; the id is
     redirects INTEGER NOT NULL,         -- redirects in a row that led here
     reason TEXT NOT NULL                -- why it was not queued; empty when it was
 );
-INSERT INTO "urls" VALUES(1,-4596278022070752162,'http://a.test/',1,0,0,0,'');
-INSERT INTO "urls" VALUES(2,6789186685644202295,'http://a.test/two',1,1,1,0,'');
-INSERT INTO "urls" VALUES(3,8360063075257379492,'http://a.test/copy',1,1,1,0,'');
-INSERT INTO "urls" VALUES(4,7969191214710734677,'http://a.test/moved',1,1,1,0,'');
-INSERT INTO "urls" VALUES(5,8446388300131568521,'http://a.test/private/x',1,1,1,0,'');
-INSERT INTO "urls" VALUES(6,-4664194980944888197,'http://a.test/gone',1,1,1,0,'');
-INSERT INTO "urls" VALUES(7,4224112310236858674,'http://a.test/next',1,1,1,0,'');
-INSERT INTO "urls" VALUES(8,-7112636668941720023,'http://b.test:8080/',2,1,1,0,'out_of_scope');
-INSERT INTO "urls" VALUES(9,-4659171256336241443,'http://a.test/ad',1,1,1,0,'nofollow');
-CREATE INDEX urls_key ON urls (key);
+INSERT INTO "urls" VALUES(1,'http://a.test/',1,0,0,0,'');
+INSERT INTO "urls" VALUES(2,'http://a.test/two',1,1,1,0,'');
+INSERT INTO "urls" VALUES(3,'http://a.test/copy',1,1,1,0,'');
+INSERT INTO "urls" VALUES(4,'http://a.test/moved',1,1,1,0,'');
+INSERT INTO "urls" VALUES(5,'http://a.test/private/x',1,1,1,0,'');
+INSERT INTO "urls" VALUES(6,'http://a.test/gone',1,1,1,0,'');
+INSERT INTO "urls" VALUES(7,'http://a.test/next',1,1,1,0,'');
+INSERT INTO "urls" VALUES(8,'http://b.test:8080/',2,1,1,0,'out_of_scope');
+INSERT INTO "urls" VALUES(9,'http://a.test/ad',1,1,1,0,'nofollow');
 CREATE INDEX pages_duplicate ON pages (duplicate_of) WHERE state = 'duplicate';
 CREATE INDEX links_rewritten ON links (id) WHERE is_rewritten;
 CREATE INDEX link_blocks_span ON link_blocks (span_bits, first_node, last_node);
 CREATE INDEX link_blocks_facts ON link_blocks (first_node, last_node, born, rows, links, packed_bytes, block_bytes);
-CREATE TABLE signatures (               -- what the text of each new page is compared by, in the order of commit
-    number INTEGER PRIMARY KEY,
-    page_id INTEGER NOT NULL,
-    row BLOB NOT NULL,                  -- seven words of 64 bits, the page's id in the upper half of the first
-    keys BLOB NOT NULL                  -- eight words of 64 bits, by which it is found
-);
-
-CREATE TABLE near_bands (               -- the keys of signatures up to the number that `meta` has as near_merged_to
-    key INTEGER NOT NULL,               -- the upper 47 bits
-    number INTEGER NOT NULL,
-    PRIMARY KEY (key, number)
-) WITHOUT ROWID;
-
-CREATE TABLE near_duplicates (          -- which earlier page a page is nearly the same as
-    page_id INTEGER PRIMARY KEY,
-    other_id INTEGER NOT NULL,
-    similarity REAL NOT NULL            -- Jaccard index of the two texts, estimated
-);
+CREATE INDEX urls_refused ON urls (id) WHERE reason IN ('too_deep', 'nofollow', 'duplicate_links');
+CREATE INDEX pages_trouble ON pages (id) WHERE state IN ('failed', 'redirect');
 CREATE INDEX near_duplicates_other ON near_duplicates (other_id);
-
-CREATE TABLE near_clusters (            -- the pages that such pairs join, as of the last run's end
-    page_id INTEGER PRIMARY KEY,
-    representative_id INTEGER NOT NULL  -- the shortest URL's
-);
 CREATE INDEX near_clusters_representative ON near_clusters (representative_id);
-INSERT INTO "signatures" VALUES(1,1,X'0000000001000000111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111',X'22222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222');
-INSERT INTO "signatures" VALUES(2,2,X'0000000002000000111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111',X'22222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222222');
-INSERT INTO "near_duplicates" VALUES(2,1,0.91);
-INSERT INTO "near_clusters" VALUES(1,1);
-INSERT INTO "near_clusters" VALUES(2,1);
 CREATE VIEW edges AS                    -- needs links_json(packed) and block_json(block), which weaver registers
     SELECT links.id AS source_id,
         json_extract(edge.value, '$[0]') AS target_id,

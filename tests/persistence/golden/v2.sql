@@ -4,7 +4,8 @@ CREATE INDEX links_rewritten ON links (id) WHERE is_rewritten;
 CREATE INDEX near_clusters_representative ON near_clusters (representative_id);
 CREATE INDEX near_duplicates_other ON near_duplicates (other_id);
 CREATE INDEX pages_duplicate ON pages (duplicate_of) WHERE state = 'duplicate';
-CREATE INDEX urls_key ON urls (key);
+CREATE INDEX pages_trouble ON pages (id) WHERE state IN ('failed', 'redirect');
+CREATE INDEX urls_refused ON urls (id) WHERE reason IN ('too_deep', 'nofollow', 'duplicate_links');
 CREATE TABLE contents (                 -- the first page that was seen with a digest
     digest BLOB PRIMARY KEY,            -- a body's with 'b' in front, a text's with 't'
     page_id INTEGER NOT NULL
@@ -60,7 +61,13 @@ CREATE TABLE near_clusters (            -- the pages that such pairs join, as of
 CREATE TABLE near_duplicates (          -- which earlier page a page is nearly the same as
     page_id INTEGER PRIMARY KEY,
     other_id INTEGER NOT NULL,
-    similarity REAL NOT NULL            -- Jaccard index of the two texts, estimated
+    similarity REAL NOT NULL,           -- Jaccard index of the two texts, estimated
+    boilerplate REAL NOT NULL           -- share of the page's text that its host repeats, which was left out
+);
+CREATE TABLE new_keys (                 -- those of the newest URLs, a row a commit, until they are merged into url_keys
+    last_id INTEGER PRIMARY KEY,        -- the highest of its ids
+    keys BLOB NOT NULL,                 -- 8 bytes each, unsigned, little-endian
+    ids BLOB NOT NULL                   -- 4 bytes each, in the same order
 );
 CREATE TABLE pages (                    -- one row for each URL that was visited or decided; same id
     id INTEGER PRIMARY KEY,
@@ -92,9 +99,13 @@ CREATE TABLE signatures (               -- what the text of each new page is com
     row BLOB NOT NULL,                  -- seven words of 64 bits, the page's id in the upper half of the first
     keys BLOB NOT NULL                  -- eight words of 64 bits, by which it is found
 );
+CREATE TABLE url_keys (                 -- which URL has a key
+    key INTEGER NOT NULL,               -- xxh3-64 of the URL with the crawl's seed, signed
+    id INTEGER NOT NULL,
+    PRIMARY KEY (key, id)
+) WITHOUT ROWID;
 CREATE TABLE urls (                     -- one row for each known URL; the id is the node of the graph
     id INTEGER PRIMARY KEY,
-    key INTEGER NOT NULL,               -- xxh3-64 of the URL with the crawl's seed, signed
     url TEXT NOT NULL,
     host_id INTEGER NOT NULL,
     depth INTEGER NOT NULL,             -- links away from the nearest seed, as discovered
