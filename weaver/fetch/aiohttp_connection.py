@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
 from typing import Any
 
+from aiohttp import ServerDisconnectedError
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import HttpProcessingError
 
@@ -18,8 +18,8 @@ CONNECTION_BYTES = 18 << 10
 UVLOOP_TLS_BYTES = 112 << 10
 ASYNCIO_TLS_BYTES = 350 << 10
 
-# The meter of the request that the current task makes: how a pooled connection learns whose bytes it reads.
-current_meter: ContextVar[WireMeter | None] = ContextVar("weaver-fetch-meter", default=None)
+READ_BUFFER_BYTES = 64 << 10  # aiohttp stops reading at twice this until the body's reader catches up
+MAX_HEADER_LINES = 1_000
 
 
 class Connections:
@@ -90,26 +90,37 @@ class WatchedConnection(ResponseHandler):
     def should_close(self) -> bool:
         return super().should_close or self._answers > 1 or self._connections.is_full
 
-    def set_response_params(self, **params: Any) -> None:
-        """A request begins on this connection."""
-        self._meter = current_meter.get()
+    def send(self, head: bytes, meter: WireMeter) -> None:
+        """Begin a request on this connection, whose bytes `meter` counts from now on."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            raise ServerDisconnectedError
+        self._meter = meter
         self._requests += 1
         self._answers = 0
-        if self._meter is not None:
-            self._meter.is_reused = self._requests > 1
-            self._meter.peer = self._peer
-        super().set_response_params(**params)
+        meter.is_reused = self._requests > 1
+        meter.peer = self._peer
+        self.set_response_params(
+            read_until_eof=True,
+            auto_decompress=False,
+            read_bufsize=READ_BUFFER_BYTES,
+            max_line_size=meter.limits.max_header_bytes,
+            max_field_size=meter.limits.max_header_bytes,
+            max_headers=MAX_HEADER_LINES,
+        )
+        transport.write(head)
 
     def data_received(self, data: bytes) -> None:
-        meter, payload = self._meter, self._payload
+        payload = self._payload
         if data and self._answers and payload is not None and payload.is_eof():
             # The answer is complete: what follows would be taken for the next request's.
             self._cut()
             return
         super().data_received(data)
-        if meter is not None:
-            body_bytes = self._payload.total_bytes if self._payload is not None else 0
-            if meter.receive(len(data), body_bytes, self._loop.time()):
+        if self._meter is not None:
+            payload = self._payload
+            body_bytes = 0 if payload is None else payload.total_bytes
+            if self._meter.receive(len(data), body_bytes, self._loop.time()):
                 self._cut()
 
     def feed_data(self, data: Any, size: int = 0) -> None:

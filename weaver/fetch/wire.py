@@ -27,18 +27,18 @@ class WireMeter:
 
     __slots__ = (
         "_header_bytes",
-        "_limits",
         "_window_bytes",
         "_window_end",
         "interims",
         "is_reused",
+        "limits",
         "peer",
         "received_bytes",
         "violation",
     )
 
     def __init__(self, limits: WireLimits) -> None:
-        self._limits = limits
+        self.limits = limits
         # The first byte opens the first window: a server may think as long as the deadline lets it.
         self._window_end = 0.0
         self._window_bytes = 0
@@ -60,12 +60,12 @@ class WireMeter:
     def receive(self, count: int, body_bytes: int, now: float) -> str:
         """Count bytes that were received and parsed; `body_bytes` of the response's body came so far in all."""
         if not self.received_bytes:
-            self._window_end = now + self._limits.rate_window_s
+            self._window_end = now + self.limits.rate_window_s
         self.received_bytes += count
         if now >= self._window_end:
             self._judge_rate(now)
         if self._header_bytes < 0:
-            if self.received_bytes > self._limits.max_header_bytes:
+            if self.received_bytes > self.limits.max_header_bytes:
                 return self._violated("header_limit")
         elif self.received_bytes > FREE_FRAMING_BYTES:
             framing_bytes = self.received_bytes - self._header_bytes - body_bytes
@@ -81,13 +81,13 @@ class WireMeter:
     def headers(self, raw: Iterable[tuple[bytes, bytes]]) -> str:
         """Count the headers of the answer itself."""
         self._header_bytes = sum(len(name) + len(value) + 4 for name, value in raw)
-        return self._violated("header_limit") if self._header_bytes > self._limits.max_header_bytes else ""
+        return self._violated("header_limit") if self._header_bytes > self.limits.max_header_bytes else ""
 
     def _judge_rate(self, now: float) -> None:
-        window_s = now - self._window_end + self._limits.rate_window_s
-        if self.received_bytes - self._window_bytes < self._limits.min_rate_bytes_s * window_s:
+        window_s = now - self._window_end + self.limits.rate_window_s
+        if self.received_bytes - self._window_bytes < self.limits.min_rate_bytes_s * window_s:
             self._violated("too_slow")
-        self._window_end, self._window_bytes = now + self._limits.rate_window_s, self.received_bytes
+        self._window_end, self._window_bytes = now + self.limits.rate_window_s, self.received_bytes
 
     def _violated(self, reason: str) -> str:
         self.violation = self.violation or reason
