@@ -17,6 +17,7 @@ FLOORS = (
     "cli",
     "analysis",
     "pipeline",
+    "reading",
     "frontier",
     "politeness",
     "fetch",

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.made_crawl import AT, COPY, FRONT, TWO, A, adjacency, make_crawl
-from weaver.analysis import duplicates
+from weaver.analysis import duplicate_costs
 from weaver.analysis.directory import open_reader
+from weaver.analysis.duplicate_costs import Costs
 from weaver.analysis.duplicate_variants import remedy_of, variant_of
-from weaver.analysis.duplicates import COLUMNS, Costs, duplicates_document, duplicates_table
+from weaver.analysis.duplicates import COLUMNS, duplicates_document, duplicates_table
 from weaver.base.page import EdgeKind, PageState
 from weaver.base.record import CommitRecord, PageRow, UrlRow
 from weaver.persistence import Writer
@@ -96,7 +97,7 @@ def test_what_the_copies_cost_is_added_up(crawl: Path) -> None:
 def test_each_copy_has_its_advice(crawl: Path) -> None:
     """What a site owner can do depends on what the page says of itself, and on what the URLs differ by."""
     with open_reader(crawl) as reader:
-        rows = [dict(zip(COLUMNS, row, strict=True)) for row in duplicates_table(reader).rows]
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in duplicates_table(crawl, reader).rows]
     told = {row["url"]: (row["advice"], row["target_url"]) for row in rows}
     assert told.pop(f"{A}/copy") == ("add_canonical", f"{A}/two"), f"the page {COPY} names none"
     assert told == {url: (advice, target) for url, _, advice, target in COPIES.values()}
@@ -107,14 +108,14 @@ def test_near_pairs_are_told_where_the_crawl_has_them(crawl: Path) -> None:
     assert duplicates_document(crawl, 1)["similarities"] == {"same_body": 1, "same_text": 5, "near": []}
     with closing(sqlite3.connect(crawl / "crawl.db")) as connection:
         pairs = [(2, 1, 0.87), (3, 1, 0.87), (4, 3, 0.9)]
-        connection.executemany("INSERT INTO near_duplicates VALUES (?, ?, ?)", pairs)
+        connection.executemany("INSERT INTO near_duplicates VALUES (?, ?, ?, 0)", pairs)
         connection.commit()
     assert duplicates_document(crawl, 1)["similarities"]["near"] == [[0.87, 2], [0.9, 1]]
 
 
 def test_names_without_number_are_added_up_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """More hosts or templates than are kept: the ones that cost least become one entry, and the totals stay."""
-    monkeypatch.setattr(duplicates, "MOST_TEMPLATES", 10)
+    monkeypatch.setattr(duplicate_costs, "MOST_TEMPLATES", 10)
     costs = Costs()
     for number in range(100):
         costs.add("often", 5)

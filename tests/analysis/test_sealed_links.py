@@ -13,7 +13,7 @@ from weaver.analysis.explain import explain
 from weaver.analysis.export import export
 from weaver.analysis.graph_documents import GraphQuestion, hosts_document, stats_document
 from weaver.analysis.link_troubles import read_troubles
-from weaver.persistence import CrawlDirectory, newest_links, newest_troubles
+from weaver.persistence import CrawlDirectory, newest_blocks, newest_rows, newest_troubles
 from weaver.persistence.compacting import compact_directory
 from weaver.persistence.reader import open_reader
 
@@ -62,9 +62,16 @@ def test_every_answer_is_the_same_of_blocks(tmp_path: Path) -> None:
 def test_a_resume_finds_the_newest_links_in_blocks(tmp_path: Path) -> None:
     """What refills RAM comes from blocks as from rows: the newest pages' links, and where redirects lead."""
     crawl = make_crawl(tmp_path / "crawl")
+    connection = CrawlDirectory(crawl).connect_readonly()
+    rows = {page: row[0].tolist() for window in newest_rows(connection, 100) for page, row in window.rows()}
+    connection.close()
     compact_directory(crawl)
     connection = CrawlDirectory(crawl).connect_readonly()
-    pages = dict(newest_links(connection, 100))
+    assert not list(newest_rows(connection, 100))
+    pages = {page: targets for _, block in newest_blocks(connection, 100) for page, targets, _ in block.rows()}
+    assert {page: sorted(targets) for page, targets in rows.items()} == {
+        page: targets.tolist() for page, targets in pages.items()
+    }
     moved = {page.id: moved_to for page, moved_to in newest_troubles(connection, 100)}
     connection.close()
     assert (len(pages[FRONT]), moved[MOVED]) == (9, TWO)

@@ -100,8 +100,14 @@ class DiskGraph:
         self._matrices = self._new_matrices()
 
     def statistics(self) -> dict[str, Any]:
-        """How often a derived matrix was there already, and what the matrices take in RAM and in files."""
-        return self._matrices.statistics()
+        """How often a derived matrix was there already, what the matrices take in RAM and in files; `dropped_links`
+        says how many left the disk for `graph.disk_limit`."""
+        return self._matrices.statistics() | {"dropped_links": self._reader.dropped_links()}
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether links were dropped for `graph.disk_limit`: no answer has them."""
+        return self._reader.dropped_links() > 0
 
     @property
     def nodes(self) -> int:

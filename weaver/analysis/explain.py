@@ -18,7 +18,6 @@ from weaver.base.sources import settings_from
 from weaver.base.url import Canonicalizer, origin_of, redacted, target_of, url_key
 from weaver.frontier import Scope
 from weaver.persistence.crawl_rows import KnownUrl
-from weaver.persistence.keys import to_signed
 from weaver.persistence.reader import CrawlReader
 from weaver.politeness import Decision
 from weaver.politeness.opt_out import OptOut
@@ -53,7 +52,7 @@ def explain(directory: Path, text: str) -> Story:
     scope = Scope(settings.scope, seeds, settings.crawl.max_depth)
     with open_reader(directory) as reader:
         book = _Book(reader, settings, scope, directory, is_at_work(directory))
-        url_id = reader.id_of(to_signed(url_key(url, int(reader.meta("crawl_seed") or 0))), url)
+        url_id = reader.id_of(url_key(url, int(reader.meta("crawl_seed") or 0)), url)
         known = reader.known_url(url_id) if url_id else None
         story = _unknown(book, url) if known is None else _known(book, known)
     return {"asked": redacted(text), "url": url, **story}

@@ -22,7 +22,6 @@ from weaver.base.page import EdgeKind
 from weaver.base.settings import Settings
 from weaver.base.sources import settings_from
 from weaver.base.url import Canonicalizer, url_key
-from weaver.persistence.keys import to_signed
 from weaver.persistence.reader import CrawlReader
 
 SIZES_SHOWN = 10
@@ -145,7 +144,7 @@ def node_id(reader: CrawlReader, named: str) -> int:
     settings = settings_from(json.loads(run.settings)) if run else Settings()
     canonical = Canonicalizer(settings.url).canonical(named)
     key_seed = int(reader.meta("crawl_seed") or 0)
-    found = reader.id_of(to_signed(url_key(canonical, key_seed)), canonical) if canonical else 0
+    found = reader.id_of(url_key(canonical, key_seed), canonical) if canonical else 0
     if not found:
         raise DirectoryError(f"expected a URL that the crawl knows, or a node's id, got {named}")
     return found

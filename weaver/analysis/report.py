@@ -18,7 +18,6 @@ from weaver.base.sources import settings_from
 from weaver.base.url import Canonicalizer, url_key
 from weaver.persistence.crawl_rows import HostPace, Run
 from weaver.persistence.events_log import EVENTS_NAME
-from weaver.persistence.keys import to_signed
 from weaver.persistence.reader import CrawlReader
 
 HOSTS_SHOWN = 3
@@ -94,7 +93,7 @@ def _fruitless_seeds(reader: CrawlReader) -> list[Document]:
     canonical = Canonicalizer(settings.url).canonical
     key_seed = int(reader.meta("crawl_seed") or 0)
     urls = dict.fromkeys(filter(None, map(canonical, settings.crawl.seeds)))
-    ids = (reader.id_of(to_signed(url_key(url, key_seed)), url) for url in urls)
+    ids = (reader.id_of(url_key(url, key_seed), url) for url in urls)
     known = (seed for seed in map(reader.known_url, ids) if seed is not None and state_of(seed) in _FRUITLESS)
     return [
         {"url": seed.url, "state": state_of(seed), "reason": seed.reason or seed.refusal}

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from weaver.analysis.directory import open_reader
-from weaver.analysis.duplicates import CONSOLIDATED, duplicates_document, duplicates_table
+from weaver.analysis.duplicate_costs import CONSOLIDATED
+from weaver.analysis.duplicates import duplicates_document, duplicates_table
 from weaver.analysis.export import whole_file
 from weaver.analysis.row_formats import csv_chunks
 from weaver.base.units import format_size
@@ -19,6 +20,7 @@ from weaver.cli.terminal import printable, shortened
 
 PICTURES = (".svg", ".png")
 URL_COLUMNS = 90
+KINDS = {"content": "clusters of one content", "template": "clusters of one template with little text of its own"}
 
 _PATH = click.Path(path_type=Path)
 
@@ -43,7 +45,7 @@ def duplicates(directory: Path, top: int, csv_path: Path | None, output: Path | 
     document = duplicates_document(directory, top)
     if csv_path is not None:
         with open_reader(directory) as reader, whole_file(csv_path) as stream:
-            for chunk in csv_chunks(duplicates_table(reader)):
+            for chunk in csv_chunks(duplicates_table(directory, reader)):
                 stream.write(chunk)
     if output is not None:
         # Only a picture needs matplotlib, whose import takes half a second and 40 MB.
@@ -61,14 +63,30 @@ def duplicate_lines(document: Document) -> Iterator[str]:
     share = f" ({found['pages'] / document['pages']:.1%})" if document["pages"] else ""
     yield f"{found['pages']:,} of {document['pages']:,} pages{share} are copies of {found['clusters']:,} others"
     yield f"wasted: {wasted['requests']:,} requests, {format_size(wasted['bytes'])}"
-    near = sum(count for _, count in document["similarities"]["near"])
-    if near:
-        yield f"near duplicates: {near:,} pairs"
-    for advice in document["advice"]:
+    yield from _findings(document, "Most copied")
+    yield from _near_lines(document)
+
+
+def _near_lines(document: Document) -> Iterator[str]:
+    near, pairs = document["near"], sum(count for _, count in document["similarities"]["near"])
+    if not pairs:
+        return
+    yield ""
+    yield f"near duplicates: {pairs:,} pages are nearly the same as an earlier one"
+    if not near["is_settled"]:
+        yield "(the crawl goes on: what follows is as of its last run's end)"
+    for kind, found in near["kinds"].items():
+        yield f"{found['clusters']:>8,}  {KINDS[kind]}: {found['pages']:,} pages besides those that stand for them"
+    yield f"repeated: {near['pages']:,} requests, {format_size(near['bytes'])}"
+    yield from _findings(near, "Largest clusters of near duplicates")
+
+
+def _findings(found: Document, title: str) -> Iterator[str]:
+    for advice in found["advice"]:
         yield from _advice_lines(advice)
-    yield from _costs("By host", document["hosts"])
-    yield from _costs("By URL template", document["templates"])
-    yield from _clusters(document["clusters"])
+    yield from _costs("By host", found["hosts"])
+    yield from _costs("By URL template", found["templates"])
+    yield from _clusters(title, found["clusters"])
 
 
 def _advice_lines(advice: Document) -> Iterator[str]:
@@ -89,12 +107,13 @@ def _costs(title: str, costs: Sequence[Document]) -> Iterator[str]:
         yield f"{cost['requests']:>8,}  {format_size(cost['bytes']):>10}  {_short(cost['name'])}"
 
 
-def _clusters(clusters: Sequence[Document]) -> Iterator[str]:
+def _clusters(title: str, clusters: Sequence[Document]) -> Iterator[str]:
     if clusters:
         yield ""
-        yield "Most copied:"
+        yield f"{title}:"
     for cluster in clusters:
-        yield f"{cluster['copies']:>8,}  {format_size(cluster['bytes']):>10}  {_short(cluster['url'])}"
+        near = f" ({cluster['kind']}, from {cluster['least_similarity']:.2f})" if "kind" in cluster else ""
+        yield f"{cluster['copies']:>8,}  {format_size(cluster['bytes']):>10}  {_short(cluster['url'])}{near}"
         for example in cluster["examples"]:
             yield f"{'':>22}{_short(example['url'])} ({example['variant']})"
 

@@ -117,7 +117,8 @@ def _duplicates(status: Status, report: Mapping[str, Any]) -> list[str]:
     if clusters.get("near_pages"):
         texts.append(f"{clusters['near_pages']:,} are nearly the same as another")
     if dedupe.get("links_left_alone"):
-        texts.append(f"links of {dedupe['links_left_alone']:,} not followed (crawl.duplicates)")
+        of_templates = f", of {dedupe['bounded_templates']:,} URL templates" if dedupe.get("bounded_templates") else ""
+        texts.append(f"links of {dedupe['links_left_alone']:,} not followed (crawl.duplicates){of_templates}")
     if dedupe.get("forgotten"):
         texts.append(
             f"{dedupe['forgotten']:,} digests forgotten (dedupe.disk = drop), about {dedupe['reseen']:,} met again"

@@ -15,7 +15,7 @@ from weaver.base.url import Canonicalizer, origin_of, redacted
 from weaver.base.version import VERSION
 from weaver.dedupe import ContentIndex, DuplicateLinks
 from weaver.fetch import Transport, affordable_concurrency, build_fetcher
-from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope, Seen
+from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope
 from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory import allocator
 from weaver.memory.bounded import StoreStatistics
@@ -24,7 +24,6 @@ from weaver.memory.collector import Collector
 from weaver.memory.governor import Governor
 from weaver.memory.meter import Meter, capped_budget
 from weaver.memory.scratch import release_all
-from weaver.memory.table import BUCKET_BYTES, WAYS, KeyTable
 from weaver.persistence import (
     Archive,
     Counts,
@@ -51,10 +50,12 @@ from weaver.pipeline.engine import Engine
 from weaver.pipeline.governing import Governing
 from weaver.pipeline.journal import Journal
 from weaver.pipeline.known_edges import KnownEdges
+from weaver.pipeline.link_news import LinkNews
 from weaver.pipeline.memory_history import MemoryHistory
 from weaver.pipeline.memory_status import MemoryStatus
-from weaver.pipeline.near_stage import build_near, with_merging
+from weaver.pipeline.near_stage import build_near, tell_templates, with_merging
 from weaver.pipeline.page_run import PageRun, Stages
+from weaver.pipeline.reading_stage import base_bytes_of_workers, build_workers, has_room_for_workers
 from weaver.pipeline.relief import Relief, Shrinkable
 from weaver.pipeline.restore import (
     passed_refusals,
@@ -70,6 +71,7 @@ from weaver.pipeline.restore import (
 from weaver.pipeline.results import Results
 from weaver.pipeline.run_log import RunLog
 from weaver.pipeline.status import Earlier, StatusReport
+from weaver.pipeline.url_index import build_seen, with_key_merging
 from weaver.politeness import Gate, user_agent
 
 HREF_CACHE_ENTRIES = 65_536
@@ -149,18 +151,20 @@ class _Assembly:
         self._events.listen(self._events_log.write)
         self._meter = meter
         self._baseline_bytes = baseline_bytes
-        self._budget = self._capped_budget(settings.memory.budget)
+        self._budget = self._capped_budget(settings.memory.budget, base_bytes_of_workers(settings))
         self._events.keep_within(self._budget.account("events"))
         self._caches = PageCaches(self._budget.account("database"), directory.database_path)
         self._connection = directory.connect_readonly(self._caches.reader_bytes)
         self._archive = Archive(self._connection)
-        counts, last_ids = self._archive.counts(), self._archive.max_ids()
+        self._counts = counts = self._archive.counts()
+        last_ids = self._archive.max_ids()
         self._journal = Journal(self._archive, self._budget.account("database"))
         self._warc = self._open_warc(settings, clock)
         self._collector = Collector(clock, settings.memory.collector)
         self._counters = Counters()
         self._stages = self._build_stages(settings, clock, transport, counts, last_ids)
         self._restore(settings, counts)
+        tell_templates(self._stages.duplicate_links, self._events)
         self._page_run = PageRun(settings, self._stages, self._counters, clock, self._events, self._archive.url)
         affordable = self._affordable(settings.crawl)
         self._engine = Engine(
@@ -173,8 +177,9 @@ class _Assembly:
             allocator.detect(), self._store_statistics, self._stages.fetcher.pools,
         )  # fmt: skip
         report = StatusReport(self._stages, self._counters, memory, clock, Earlier(*used_time(self._connection)))
-        self._sealer = Sealer(settings.persistence.seal_pages, settings.graph.disk_limit, self._links_dropped)
-        self._run_log = RunLog(directory, self._journal, settings, report, clock, self._sealer)
+        news = LinkNews(self._journal, self._events, settings.graph.disk_limit)
+        self._sealer = Sealer(settings.persistence.seal_pages, settings.graph.disk_limit, news.dropped, news.damaged)
+        self._run_log = RunLog(directory, self._journal, settings, report, clock, self._sealer, self._events)
         self.crawl = Crawl(
             settings, directory.path, self._engine, report, self._run_log, governing,
             Results(settings.crawl.concurrency, self._stages.fetcher.bodies, self._page_run.url_of),
@@ -209,10 +214,10 @@ class _Assembly:
             self._events.emit("concurrency_lowered", wanted=wanted.concurrency, got=concurrency)
         return wanted.model_copy(update={"concurrency": concurrency})
 
-    def _capped_budget(self, asked_bytes: int) -> Budget:
+    def _capped_budget(self, asked_bytes: int, workers_bytes: int) -> Budget:
         """The budget asked for, or what the limit of the control group leaves of it."""
         limit_bytes = self._meter.read().group_limit
-        budget_bytes = capped_budget(asked_bytes, limit_bytes, self._baseline_bytes)
+        budget_bytes = capped_budget(asked_bytes, limit_bytes, self._baseline_bytes + workers_bytes)
         if budget_bytes < asked_bytes:
             self._events.emit(
                 "budget_capped",
@@ -228,7 +233,7 @@ class _Assembly:
         governor = Governor(self._budget.limit, self._baseline_bytes, wanted.sample_min, wanted.sample_max)
         relief = Relief(
             self._engine, concurrency, self._budget, self._shrinkable(),
-            [stages.fetcher.release_memory, lambda: shrink_memory(self._connection)],
+            [stages.fetcher.release_memory, stages.reader.release_memory, lambda: shrink_memory(self._connection)],
             lambda: self._journal.ask(checkpoint_and_shrink), allocator.trim, self._meter,
         )  # fmt: skip
         history = MemoryHistory(
@@ -273,8 +278,7 @@ class _Assembly:
         is_new = counts.urls == 0
         scope = Scope(settings.scope, self._seeds, settings.crawl.max_depth)
         seen_account = account("seen")
-        table = KeyTable("seen", seen_account.limit * 15 // 16 // BUCKET_BYTES * WAYS, seen_account)
-        self._seen = Seen(table, self._archive, last_id=last_ids.url_id, is_complete=is_new)
+        self._seen = build_seen(seen_account, self._archive, self._connection, self._directory, last_ids.url_id)
         self._refused = Refused(seen_account)
         hosts = HostIds(
             settings.politeness.max_hosts, account("hosts"), self._archive, scope.host_refusal,
@@ -298,27 +302,31 @@ class _Assembly:
             settings.frontier, settings.politeness.per_host, account("frontier"), self._journal, clock, gate.deadline,
             is_resumed=not is_new, queued=counts.queued,
         )  # fmt: skip
+        fetcher = build_fetcher(
+            settings.fetch, user_agent(settings.politeness), settings.crawl.concurrency,
+            frozenset(origin_of(seed) for seed in self._seeds), clock, transport,
+            bodies=account("bodies"), names=account("hosts"), keeps_exchange=self._warc is not None,
+        )  # fmt: skip
+        reader = build_workers(
+            settings, fetcher, clock, self._events, is_scripted=transport is not None,
+            wants_body=lambda: self.crawl.has_listener,
+            may_start=lambda count: has_room_for_workers(self._meter, self._budget, self._baseline_bytes, count),
+        )  # fmt: skip
+        self._meter.beyond = lambda: reader.beyond_base_bytes
         return Stages(
             frontier=frontier,
             discovery=discovery,
             hosts=hosts,
             gate=gate,
-            fetcher=build_fetcher(
-                settings.fetch,
-                user_agent(settings.politeness),
-                settings.crawl.concurrency,
-                frozenset(origin_of(seed) for seed in self._seeds),
-                clock,
-                transport,
-                bodies=account("bodies"),
-                names=account("hosts"),
-                keeps_exchange=self._warc is not None,
-            ),
+            fetcher=fetcher,
+            reader=reader,
             contents=ContentIndex(settings.dedupe, account("content"), self._archive, is_complete=is_new),
             duplicate_links=DuplicateLinks(
                 settings.crawl.duplicates, settings.crawl.duplicates_per_template, account("content")
             ),
-            near=build_near(settings.dedupe, self._budget, self._connection, is_complete=is_new),
+            near=build_near(
+                settings.dedupe, self._budget, self._connection, seed=self._directory.crawl_seed, is_complete=is_new
+            ),
             graph=graph,
             edge_health=EdgeHealth(settings.graph, account("edge_health")),
             journal=self._journal,
@@ -327,7 +335,7 @@ class _Assembly:
     def _restore(self, settings: Settings, counts: Counts) -> None:
         if counts.urls == 0:
             return
-        restore_counters(self._connection, self._counters, counts)
+        restore_counters(self._counters, counts)
         restore_discovery(self._connection, self._stages.discovery, self._refused, counts)
         restore_depths(self._connection, self._depths)
         restore_duplicates(self._connection, self._stages.duplicate_links)
@@ -345,7 +353,7 @@ class _Assembly:
             self._journal.on_commit,
             self._journal.on_failure,
             self._warc,
-            with_merging(stages.near, self._sealer),
+            with_key_merging(self._seen, self._journal.hop, with_merging(stages.near, self._sealer)),
         )
         self._writer.start()
         stores = (stages.discovery, stages.contents, self._page_run, self._caches)
@@ -356,7 +364,7 @@ class _Assembly:
             stages.discovery.resolve(seed, [seed], Finding(source_id=0, depth=0))
         self._queue_found()
         wanted = self.crawl.settings
-        reasons = passed_refusals(wanted, last_settings(self._connection))
+        reasons = passed_refusals(wanted, last_settings(self._connection), self._counts)
         for rows in refused_urls(self._connection, reasons, wanted.crawl.max_depth):
             for row in rows:
                 stages.discovery.reconsider(*row)
@@ -364,13 +372,7 @@ class _Assembly:
         await self._run_log.begin()
         allocator.keep_large_blocks_apart()
         self._collector.start()
-
-    def _links_dropped(self, rows: int, links: int) -> None:
-        """The writer's word, on its own thread, that old links have left the disk."""
-        self._journal.hop(self._tell_dropped, rows, links)
-
-    def _tell_dropped(self, rows: int, links: int) -> None:
-        self._events.emit("links_dropped", pages=rows, links=links, disk_limit=self.crawl.settings.graph.disk_limit)
+        stages.reader.begin()
 
     def _queue_found(self) -> None:
         found = self._stages.discovery.take()
@@ -394,4 +396,5 @@ class _Assembly:
             stack.callback(self._collector.stop)
             await self.crawl.close()
             release_all()
+            await self._stages.reader.close()
             await self._stages.fetcher.close()

@@ -56,6 +56,11 @@ class Crawl:
     def __repr__(self) -> str:
         return f"Crawl({self.directory}, {self._engine!r})"
 
+    @property
+    def has_listener(self) -> bool:
+        """Whether somebody gets each page, with its body."""
+        return self._has_listener
+
     async def run_to_end(self) -> ExitReason:
         """Crawl until there is nothing left, a limit is reached, or `drain` or `stop` is called; the reason why."""
         self._start()

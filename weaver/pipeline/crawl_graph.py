@@ -70,6 +70,11 @@ class CrawlGraph:
         """Edges ever found, each (source, target, kind) once."""
         return self.resident.edges
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether links left the disk too, for the sake of `graph.disk_limit`: an answer may lack them."""
+        return self._archive.dropped_links() > 0
+
     async def id_of(self, node: Node) -> int:
         """The id of a URL, or of an id itself."""
         if isinstance(node, str):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from weaver.base.errors import BlockDamaged
 from weaver.base.page import EdgeKind
 from weaver.graph import GraphStore
 from weaver.persistence import Archive
@@ -20,10 +21,13 @@ class KnownEdges:
             self._steps[EdgeKind.NOFOLLOW] = 1
 
     def of(self, page_id: int) -> list[tuple[int, int]]:
-        """The targets with their steps; none for a page that was not fetched yet."""
+        """The targets with their steps; none for a page that was not fetched yet, or whose block on disk rotted."""
         found = self._graph.neighbours(page_id)
         if found is None:
-            stored = self._archive.adjacency(page_id)
+            try:
+                stored = self._archive.adjacency(page_id)
+            except BlockDamaged:
+                return []
             if stored is None:
                 return []
             found = np.frombuffer(stored.targets, np.uint32), np.frombuffer(stored.kinds, np.uint8)

@@ -29,14 +29,14 @@ from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, Discovery, Finding, Front
 from weaver.graph import EdgeHealth, GraphStore
 from weaver.memory.admission import Admission
 from weaver.memory.uncommitted import Uncommitted
-from weaver.parse import parse_page, peak_bytes
 from weaver.pipeline.captures import captures_of
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.journal import Journal
 from weaver.politeness import Decision, Gate, is_local_limit
+from weaver.reading import Reading, Workers
+from weaver.reading.reading import SHORT
 
 REDIRECT_LIMIT = "redirect_limit"
-SHORT = "short"
 LOCAL_PAUSE_S = 1.0
 LOCAL_LIMITS_AN_EVENT = 100
 _NOTHING = Parsed("")
@@ -79,6 +79,7 @@ class Stages:
     hosts: HostIds
     gate: Gate
     fetcher: Fetcher
+    reader: Workers
     contents: ContentIndex
     duplicate_links: DuplicateLinks
     near: NearPages | None
@@ -124,7 +125,7 @@ class PageRun:
 
         What the page takes in memory is admitted before it begins and given back when it is done.
         """
-        with await self._stages.fetcher.room_for(lease.task) as room:
+        with await self._stages.reader.room_for(lease.task) as room:
             ready_at = self._stages.gate.deadline(lease.task.host_id)
             if room.has_waited and ready_at:
                 # While this one waited for room, the host asked another request of ours to stay away.
@@ -143,7 +144,8 @@ class PageRun:
                 return self._block(lease, decision)
         stages.gate.started(task.host_id, origin_of(task.url))
         stages.frontier.started(lease, stages.gate.next_start(task.host_id))
-        fetched = await stages.fetcher.get(task, room)
+        reading = await stages.reader.read(task, room)
+        fetched = reading.fetched
         if is_local_limit(fetched):
             self._wait_for_this_machine(lease)
             return None
@@ -155,9 +157,7 @@ class PageRun:
             self._archive(task, fetched)
             self._retry(lease, fetched)
             return None
-        if isinstance(fetched, Response):
-            room.settle(room.held_bytes + peak_bytes(fetched))
-        outcome = self._outcome(task, fetched)
+        outcome = self._outcome(task, reading)
         captures = captures_of(task, fetched, outcome.parsed)
         return self._finish(lease, outcome, self._stages.gate.ready_at(task, fetched), captures)
 
@@ -280,15 +280,16 @@ class PageRun:
         """All records up to this number are on disk."""
         self._pages.committed(number)
 
-    def _outcome(self, task: Task, fetched: Fetched) -> _Outcome:
+    def _outcome(self, task: Task, reading: Reading) -> _Outcome:
         """1. no answer 2. a redirect 3. a page 4. an answer that is no page."""
+        fetched = reading.fetched
         if isinstance(fetched, Failure):
             return self._failed(task, fetched.reason, 0)
         self._counters.wire_bytes += fetched.wire_bytes
         if fetched.is_redirect:
             return self._redirected(task, fetched)
-        if 200 <= fetched.status < 300:
-            return self._page(task, fetched)
+        if reading.parsed is not None:
+            return self._page(task, fetched, reading, reading.parsed)
         return self._failed(task, f"http_{fetched.status}", fetched.status)
 
     def _failed(self, task: Task, reason: str, status: int) -> _Outcome:
@@ -306,9 +307,8 @@ class PageRun:
         )
         return _Outcome(row, {EdgeKind.REDIRECT: targets}, moved_to=next(iter(targets)))
 
-    def _page(self, task: Task, response: Response) -> _Outcome:
-        parsed = parse_page(response, self._settings.parse)
-        seen = self._observe(task, response, parsed)
+    def _page(self, task: Task, response: Response, reading: Reading, parsed: Parsed) -> _Outcome:
+        seen = self._observe(task, reading)
         edges = self._edges(task, parsed, self._refusal_of_links(task, parsed, seen))
         if seen.duplicate_of:
             edges[EdgeKind.DUPLICATE] = [seen.duplicate_of]
@@ -323,7 +323,7 @@ class PageRun:
             fetched_at=self._clock.wall(),
             http_status=response.status,
             content_type=response.content_type,
-            body_bytes=len(response.body),
+            body_bytes=reading.body_bytes,
             body_digest=seen.body_digest,
             text_digest=seen.text_digest,
             duplicate_of=seen.duplicate_of,
@@ -332,11 +332,11 @@ class PageRun:
         )
         return _Outcome(row, edges, response.body, parsed, near=near)
 
-    def _observe(self, task: Task, response: Response, parsed: Parsed) -> Observation:
-        """A part of a body, or none, says nothing: the page is neither a duplicate nor a representative."""
-        if response.is_truncated or not response.body:
+    def _observe(self, task: Task, reading: Reading) -> Observation:
+        """A page without digests says nothing: it is neither a duplicate nor a representative."""
+        if not reading.body_digest:
             return Observation(Verdict.NEW, b"", b"")
-        return self._stages.contents.observe(task.url_id, response.body, parsed)
+        return self._stages.contents.compare(task.url_id, reading.body_digest, reading.text_digest)
 
     def _observe_near(self, task: Task, parsed: Parsed, seen: Observation) -> NearRow | None:
         """Only new content is compared: of a copy all is known by the page that it is a copy of."""

@@ -11,7 +11,6 @@ from weaver.dedupe import DuplicateLinks, NearPages
 from weaver.frontier import (
     DUPLICATE_LINKS,
     NOFOLLOW,
-    PROMOTABLE,
     SCOPE_REASONS,
     TOO_DEEP,
     Depths,
@@ -25,50 +24,53 @@ from weaver.persistence import (
     Connection,
     Counts,
     NearArchive,
-    body_bytes,
     duplicate_urls,
     host_page_counts,
-    newest_links,
+    hosts_of,
+    newest_blocks,
+    newest_rows,
     newest_troubles,
     refused_ids,
     url_depths,
 )
 from weaver.pipeline.counters import Counters
 
-# Some 85,000 pages of 94 links: 2 s. Older ones stay on disk, where they are looked up.
-MOST_RESTORED_EDGES = 8_000_000
+# Half a second each: blocks are taken as they are, rows one by one. Older edges stay on disk, where they are looked up.
+MOST_BLOCK_EDGES = 20_000_000
+MOST_ROW_EDGES = 2_000_000
 # Some 1 s; at least as many as may wait for their keys to be merged. Older ones are looked up on disk.
 MOST_RESTORED_SIGNATURES = 40_000
 
 
-def restore_counters(connection: Connection, counters: Counters, counts: Counts) -> None:
+def restore_counters(counters: Counters, counts: Counts) -> None:
     """Pages by outcome, as committed."""
     for state, pages in counts.pages.items():
         counters.count_state(state, "", pages)
     for (_state, reason), pages in counts.reasons.items():
         counters.count_state("", reason, pages)
-    counters.body_bytes = body_bytes(connection)
+    counters.body_bytes = counts.body_bytes
 
 
 def restore_discovery(connection: Connection, discovery: Discovery, refused: Refused, counts: Counts) -> None:
     """Which URLs may still be promoted, and how many were skipped for which reason."""
     discovery.skipped.update(counts.refused)
-    for url_id in refused_ids(connection, PROMOTABLE):
+    for url_id in refused_ids(connection):
         refused.add(url_id)
 
 
-def passed_refusals(settings: Settings, earlier: Mapping[str, Any]) -> list[str]:
+def passed_refusals(settings: Settings, earlier: Mapping[str, Any], counts: Counts) -> list[str]:
     """Reasons for which URLs were not queued and that the settings of this run may no longer give; `earlier` are the
     last run's settings, as they were stored."""
-    passed = [TOO_DEEP]
-    if settings.crawl.nofollow == "follow":
+    crawl = settings.crawl.model_dump(mode="json")
+    changed = {name for name, value in crawl.items() if not earlier or value != earlier["crawl"].get(name)}
+    passed = [TOO_DEEP] if "max_depth" in changed else []
+    if "nofollow" in changed and settings.crawl.nofollow == "follow":
         passed.append(NOFOLLOW)
-    if settings.crawl.duplicates == "always":
+    if "duplicates" in changed and settings.crawl.duplicates == "always":
         passed.append(DUPLICATE_LINKS)
-    scope = settings.scope.model_dump(mode="json")
-    if earlier and (scope != earlier.get("scope") or list(settings.crawl.seeds) != earlier["crawl"]["seeds"]):
+    if earlier and (settings.scope.model_dump(mode="json") != earlier.get("scope") or "seeds" in changed):
         passed += SCOPE_REASONS
-    return passed
+    return [reason for reason in passed if counts.refused.get(reason)]
 
 
 def restore_depths(connection: Connection, depths: Depths | None) -> None:
@@ -102,13 +104,21 @@ def restore_host_caps(connection: Connection, hosts: HostIds, pages_cap: int | N
 
 
 def restore_graph(connection: Connection, archive: Archive, graph: GraphStore) -> None:
-    """The newest pages' edges, as many as the graph may hold and are read in seconds, the oldest of them first; totals
-    from disk."""
-    for page_id, adjacency in newest_links(connection, min(graph.edge_capacity, MOST_RESTORED_EDGES)):
-        graph.add_page(page_id, adjacency.targets, adjacency.kinds)
+    """The newest pages' edges, sealed ones first, as many as the graph may hold and are read in a second; totals from
+    disk."""
+    room = graph.room
+    if room.block_bytes:
+        blocks = newest_blocks(connection, min(MOST_BLOCK_EDGES, room.block_edges), room.block_bytes)
+    else:
+        blocks = newest_blocks(connection, min(MOST_ROW_EDGES, room.row_edges))
+    for block, decoded in blocks:
+        graph.restore_block(block, decoded, hosts_of(connection, decoded.nodes) if room.needs_hosts else None)
+    for rows in newest_rows(connection, min(MOST_ROW_EDGES, room.row_edges)):
+        hosts = hosts_of(connection, rows.nodes) if room.needs_hosts else {}
+        for page_id, (targets, kinds) in rows.rows():
+            graph.add_page(page_id, targets, kinds.tobytes(), hosts.get(page_id, 0))
     last_ids = archive.max_ids()
-    edges = sum(archive.edge_counts().values())
-    graph.restore_totals(edges=edges, nodes=last_ids.url_id, hosts=last_ids.host_id)
+    graph.restore_totals(edges=archive.edge_counts(), nodes=last_ids.url_id, hosts=last_ids.host_id)
 
 
 def restore_edge_health(connection: Connection, edge_health: EdgeHealth) -> None:

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import orjson
 
 from weaver.base.clock import Clock
-from weaver.base.errors import PersistenceError
+from weaver.base.errors import BlockDamaged, PersistenceError
+from weaver.base.events import Events
 from weaver.base.settings import Settings
 from weaver.base.version import VERSION
 from weaver.persistence import (
@@ -49,6 +50,7 @@ class RunLog:
         report: StatusReport,
         clock: Clock,
         sealer: Sealer,
+        events: Events,
     ) -> None:
         self._directory = directory
         self._journal = journal
@@ -56,6 +58,7 @@ class RunLog:
         self._report = report
         self._clock = clock
         self._sealer = sealer
+        self._events = events
         self._run_id = 0
 
     async def begin(self) -> None:
@@ -108,7 +111,11 @@ class RunLog:
     async def _digest(self, reason: ExitReason) -> str:
         if reason not in _DIGESTED or self._report.edges > DIGEST_MAX_EDGES:
             return ""
-        return await self._journal.ask(graph_digest)
+        digest = await self._journal.ask(_digest_or_damage)
+        if isinstance(digest, str):
+            return digest
+        self._events.emit("no_graph_digest", error=str(digest))
+        return ""
 
     def _end(self, connection: Connection, reason: ExitReason, counts: dict[str, object]) -> None:
         text = orjson.dumps(counts).decode()
@@ -129,3 +136,11 @@ class RunLog:
             "exit_reason": reason.value,
             "ended_at": self._clock.wall(),
         }
+
+
+def _digest_or_damage(connection: Connection) -> str | BlockDamaged:
+    """The digest, or what is damaged: an error would end the writer, and the run is not at its end yet."""
+    try:
+        return graph_digest(connection)
+    except BlockDamaged as error:
+        return error

@@ -38,8 +38,8 @@ class StatusReport:
 
     @property
     def cpu_s(self) -> float:
-        """CPU seconds of this run."""
-        return time.process_time() - self._cpu_at_start_s
+        """CPU seconds of this run, the workers' included."""
+        return time.process_time() - self._cpu_at_start_s + self._stages.reader.cpu_s
 
     @property
     def edges(self) -> int:
@@ -66,6 +66,7 @@ class StatusReport:
             "edge_health": self._edge_health(),
             "dedupe": self._dedupe(),
             "memory": self._memory.document(),
+            "workers": self._stages.reader.figures(),
             "cpu_s": round(self._earlier.cpu_s + self.cpu_s, 3),
             "wall_s": round(self._earlier.wall_s + self.wall_s, 3),
         }
@@ -133,6 +134,7 @@ class StatusReport:
             "forgotten": contents.forgotten,
             "reseen": contents.statistics().reseen,
             "links_left_alone": self._stages.duplicate_links.left_alone,
+            "bounded_templates": self._stages.duplicate_links.bounded_templates,
             "near": self._near(),
         }
 

@@ -1,0 +1,67 @@
+"""Reading in a crawl: who reads its pages, in this process or in others, and what that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from weaver.base.clock import Clock
+from weaver.base.events import Events
+from weaver.base.settings import Settings
+from weaver.base.url import origin_of
+from weaver.fetch import Fetcher
+from weaver.memory.budget import Budget
+from weaver.memory.meter import Meter
+from weaver.politeness import user_agent
+from weaver.reading import LocalReader, Orders, Workers
+
+# What a worker process has resident before its first task: 63 MiB, of which it shares some 25 with this one.
+WORKER_BASE_BYTES = 64 << 20
+# Above this share of a control group's limit the kernel throttles (weaver.memory.meter.capped_budget).
+_GROUP_SHARE = 0.9
+_PROMISED_SHARE = 1.1
+
+
+def build_workers(
+    settings: Settings,
+    fetcher: Fetcher,
+    clock: Clock,
+    events: Events,
+    *,
+    is_scripted: bool,
+    wants_body: Callable[[], bool],
+    may_start: Callable[[int], bool],
+) -> Workers:
+    """The crawl's reader. Where a test's transport takes the network's place, all is read in this process."""
+    local = LocalReader(fetcher, settings.parse, settings.dedupe, settings.fetch.retries)
+    keeps_exchange = settings.warc.directory is not None
+    orders = Orders(
+        settings.fetch, settings.parse, settings.dedupe, user_agent(settings.politeness), settings.crawl.concurrency,
+        frozenset(map(origin_of, settings.crawl.seeds)), keeps_exchange,
+        is_collector_tuned=settings.memory.collector == "tuned",
+    )  # fmt: skip
+    return Workers(
+        1 if is_scripted else asked_workers(settings), local, fetcher.bodies, orders, clock, events,
+        wants_body=lambda: keeps_exchange or wants_body(),
+        may_start=may_start,
+        is_bound=settings.fetch.cookies,
+    )  # fmt: skip
+
+
+def asked_workers(settings: Settings) -> int | None:
+    """The number of workers that the user wants; None where weaver may choose."""
+    return None if settings.crawl.workers == "auto" else settings.crawl.workers
+
+
+def base_bytes_of_workers(settings: Settings) -> int:
+    """What the workers that the user wants will have resident before their first task."""
+    count = asked_workers(settings) or 1
+    return WORKER_BASE_BYTES * count if count > 1 else 0
+
+
+def has_room_for_workers(meter: Meter, budget: Budget, baseline_bytes: int, count: int) -> bool:
+    """Whether the control group's limit is enough for so many workers beside what is promised without them."""
+    limit_bytes = meter.read().group_limit
+    if limit_bytes is None:
+        return True
+    promised_bytes = baseline_bytes + _PROMISED_SHARE * budget.limit
+    return promised_bytes + count * WORKER_BASE_BYTES <= _GROUP_SHARE * limit_bytes
