@@ -3,8 +3,10 @@
 
 FROM python:3.12-slim AS build
 WORKDIR /source
-COPY pyproject.toml README.md requirements.lock ./
 COPY scripts/container scripts/container
+RUN sh scripts/container/install_compiler.sh
+COPY pyproject.toml hatch_build.py README.md requirements.lock ./
+COPY scripts/build_native.py scripts/build_native.py
 COPY weaver weaver
 RUN bash scripts/container/build_wheel.sh /wheels
 RUN bash scripts/container/install.sh /wheels /opt/weaver

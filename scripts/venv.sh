@@ -14,6 +14,8 @@ if ! "$venv/bin/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>
     "$python" -m venv --clear "$venv"
 fi
 
+say_which() { "$venv/bin/python" -c 'from weaver.native import description as which; print("weaver:", which())' >&2; }
+
 pip() { "$venv/bin/python" -m pip --disable-pip-version-check --no-input "$@"; }
 
 echo "weaver: installing from $lock ..." >&2
@@ -21,6 +23,8 @@ if ! pip install --quiet --require-hashes -r "$lock" >"$log" 2>&1; then
     sed 's/^/    /' "$log" | tail -n 5 >&2
     echo "weaver: the locked versions don't install here; taking the newest that pyproject.toml allows ..." >&2
     pip install --quiet -e ".$extras" >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+    say_which
     exit 0
 fi
 pip install --quiet --no-deps -e . >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
+say_which

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Build weaver's wheel from the source tree into a folder.
+# Build weaver's wheel from the source tree into a folder; compiled where there is a compiler, and it says which.
 # usage: build_wheel.sh FOLDER
 set -euo pipefail
 out=$(realpath -m "$1")

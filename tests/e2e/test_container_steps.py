@@ -124,17 +124,20 @@ def test_the_user_s_own_allocator_stays(tmp_path: Path) -> None:
     assert _preloaded(tmp_path, MALLOC_CONF="narenas:1")[1] == "narenas:1"
 
 
-def test_the_allocator_s_step_installs_one_package_and_leaves_no_lists(tmp_path: Path) -> None:
-    """The image gains libjemalloc2 and nothing that it only recommends, and keeps no package lists."""
+@pytest.mark.parametrize(
+    ("step", "packages"), [("install_allocator.sh", "libjemalloc2"), ("install_compiler.sh", "gcc libc6-dev")]
+)
+def test_the_steps_install_what_they_name_and_leave_no_lists(tmp_path: Path, step: str, packages: str) -> None:
+    """The image gains its packages and nothing that they only recommend, and keeps no package lists."""
     lists = tmp_path / "lists"
     lists.mkdir()
     (lists / "index").touch()
     _fake(tmp_path, "apt-get", f'echo "$@" >> {tmp_path / "asked"}')
     environment = {"PATH": f"{tmp_path}:{os.defpath}", "APT_LISTS": str(lists)}
-    subprocess.run(["sh", str(STEPS / "install_allocator.sh")], env=environment, check=True)
+    subprocess.run(["sh", str(STEPS / step)], env=environment, check=True)
     update, install = (tmp_path / "asked").read_text("utf-8").splitlines()
     assert update.startswith("update")
-    assert install.endswith("--no-install-recommends libjemalloc2")
+    assert install.endswith(f"--no-install-recommends {packages}")
     assert not list(lists.iterdir())
 
 
@@ -159,3 +162,17 @@ def test_the_dockerfile_runs_the_scripts_that_are_tested_here() -> None:
     assert user[1] not in ("root", "0")
     for word in ("HEALTHCHECK", "STOPSIGNAL SIGTERM", "VOLUME /data", "ENTRYPOINT"):
         assert word in text
+
+
+def test_the_image_is_built_of_files_that_are_here() -> None:
+    """Whatever the build copies is in the tree and let through to docker, and what the build hook runs is among it."""
+    let_through = [line[1:] for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if line[:1] == "!"]
+    copied = [
+        name
+        for line in (ROOT / "Dockerfile").read_text("utf-8").splitlines()
+        if line.startswith("COPY ") and "--from" not in line
+        for name in line.split()[1:-1]
+    ]
+    assert {"hatch_build.py", "scripts/build_native.py", "weaver"} <= set(copied)
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    assert [name for name in copied if not any(name == one or name.startswith(f"{one}/") for one in let_through)] == []

@@ -1,4 +1,4 @@
-"""The compiled reader says of a page as mere markup what its twin says; references mean what they do in trees."""
+"""What the compiled reader says of a page as mere markup is what its twin says; references mean what they do there."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from weaver.dedupe.characters import LAST_LETTER, UNSPACED, letter_of
+from weaver.dedupe.characters import LAST_LETTER, letter_of, unspaced
 from weaver.dedupe.words import Form
 
 # As in native/signature.c. An entry has its letter in the low 21 bits.
@@ -15,7 +15,7 @@ _IS_PLAIN, _IS_KNOWN, _IS_UNSPACED = 1 << 31, 1 << 30, 1 << 29
 _MORE_SHIFT, _MOST_MORE = 24, 7
 _BLOCK = 64
 # Besides marks, what a character before it may merge with: vowels and finals of Hangul and of Kirat Rai.
-_JOINERS = (range(0x1160, 0x1200), range(0x16D63, 0x16D6B))
+_JOINERS = frozenset([*range(0x1160, 0x1200), *range(0x16D63, 0x16D6B)])
 
 
 class CharacterTable:
@@ -45,13 +45,14 @@ class CharacterTable:
 
     def _entry(self, character: str) -> int:
         spelled = self.normalised(character)
-        letters = [letter_of(one) for one in spelled]
-        if self._form and any(map(_joins, character + spelled)):
-            return _IS_KNOWN | letter_of(character) | _unspaced_bit(character)
-        if len(spelled) == 1:
-            return _IS_KNOWN | _IS_PLAIN | letters[0] | _unspaced_bit(spelled)
+        if spelled == character:
+            is_plain = not self._form or not _joins(character)
+            return _IS_KNOWN | is_plain * _IS_PLAIN | letter_of(character) | _unspaced_bit(character)
+        joins = [one for one in spelled if _joins(one)]
+        if len(spelled) == 1 and not joins:
+            return _IS_KNOWN | _IS_PLAIN | letter_of(spelled) | _unspaced_bit(spelled)
         more = len(spelled) - 1
-        if any(letters) or more > _MOST_MORE:
+        if joins or more > _MOST_MORE or any(map(letter_of, spelled)):
             return _IS_KNOWN | letter_of(character) | _unspaced_bit(character)
         return _IS_KNOWN | more << _MORE_SHIFT
 
@@ -63,9 +64,9 @@ def character_table(form: Form) -> CharacterTable:
 
 
 def _joins(character: str) -> bool:
-    return unicodedata.category(character)[0] == "M" or any(ord(character) in joiners for joiners in _JOINERS)
+    return unicodedata.category(character)[0] == "M" or ord(character) in _JOINERS
 
 
 def _unspaced_bit(character: str) -> int:
-    is_unspaced = any(first <= ord(character) <= last for first, last in UNSPACED)
-    return _IS_UNSPACED if is_unspaced else 0
+    code = ord(character)
+    return _IS_UNSPACED if code <= LAST_LETTER and unspaced()[code] else 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 LAST_LETTER = 0x323AF
 FIRST_UNSPACED = 0x0E00
 # Thai and Lao, Myanmar, Khmer, kana, Han with its extensions. Hangul puts spaces between words.
-UNSPACED = (
+_UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3040, 0x30FF), (0x31F0, 0x31FF), (0x3400, 0x4DBF),
     (0x4E00, 0x9FFF), (0xA9E0, 0xA9FF), (0xAA60, 0xAA7F), (0xF900, 0xFAFF), (0x1B000, 0x1B16F), (0x20000, LAST_LETTER),
 )  # fmt: skip
@@ -46,6 +46,6 @@ def letter_of(character: str) -> int:
 def unspaced() -> NDArray[np.uint8]:
     """For each code point 1 where it counts as a word by itself."""
     table = np.zeros(LAST_LETTER + 2, np.uint8)
-    for first, last in UNSPACED:
+    for first, last in _UNSPACED:
         table[first : last + 1] = 1
     return table

@@ -31,7 +31,7 @@ EXACT_MARGIN = 0.1
 # Candidates whose shingles are compared for one document: the nearest by their sketches.
 MOST_EXACT = 64
 _ID_BITS = 32
-_HEADER = np.uint64((1 << 32) - 1)
+_HEADER = (1 << 32) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +189,12 @@ class NearIndex:
     def _append(self, doc_id: int, signature: Words) -> None:
         assert len(signature) == SIGNATURE_WORDS, f"expected {SIGNATURE_WORDS} words, got {len(signature)}"
         self._make_room()
-        number = self._rows.append(doc_id, signature[:ROW_WORDS])
-        self._bands.put(signature, number)
+        number, index = self._rows.append()
+        if compiled is None:
+            self._rows.write(index, doc_id, signature[:ROW_WORDS])
+            self._bands.put(signature, number)
+        else:
+            compiled.near_put(signature, *self._bands.layout, number, self._rows.words, index, doc_id)
         self._peak = max(self._peak, len(self._rows))
 
     def _close_in_ram(self, signature: Words) -> list[tuple[int, int]]:
@@ -217,6 +221,8 @@ class NearIndex:
         self, close: list[tuple[int, int]], signature: Words, shingles: Hashes | None, doc_id: int
     ) -> list[Match]:
         """Those that are near, the most similar first, the document itself left out."""
+        if not close:
+            return []
         header = int(signature[0])
         least = self.threshold - EXACT_MARGIN * (self._exact is not None and shingles is not None)
         if least < self.threshold:
@@ -293,7 +299,7 @@ class NearIndex:
 def row_of(doc_id: int, signature: Words) -> Words:
     """What is kept of a document, in RAM and on disk: ROW_WORDS words, the id in the high half of the first."""
     row = signature[:ROW_WORDS].copy()
-    row[0] = (row[0] & _HEADER) | np.uint64(doc_id << _ID_BITS)
+    row[0] = int(row[0]) & _HEADER | doc_id << _ID_BITS
     return row
 
 

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from weaver.dedupe.sketch import BANDS, ROW_WORDS, Words
 from weaver.memory.reserve import discard, reserved_zeros
-from weaver.native import compiled
 
 Numbers = NDArray[np.uint32]
 Indices = NDArray[np.intp]
@@ -57,13 +56,6 @@ class NearBands:
 
     def put(self, signature: Words, number: int) -> None:
         """Keep the number, of NUMBER_BITS, under each of the signature's keys."""
-        if compiled is None:
-            self.put_in_numpy(signature, number)
-            return
-        compiled.near_put(signature, *self.layout, number)
-
-    def put_in_numpy(self, signature: Words, number: int) -> None:
-        """The same, by the twin."""
         buckets, parts = self._homes(signature)
         slots = (parts.astype(np.uint32) << _PART_SHIFT) | np.uint32(number)
         if len(set(buckets.tolist())) == len(buckets):

@@ -28,10 +28,10 @@ class NearRows:
     """
 
     def __init__(self, most_blocks: int, number_bits: int) -> None:
-        self._rows: Words = reserved_zeros(most_blocks * BLOCK_ROWS * ROW_WORDS, np.uint64)
-        self._by_row = self._rows.reshape(-1, ROW_WORDS)
+        self.words: Words = reserved_zeros(most_blocks * BLOCK_ROWS * ROW_WORDS, np.uint64)
+        self._by_row = self.words.reshape(-1, ROW_WORDS)
         ring = 1 << (most_blocks + 1).bit_length()
-        self._ring_mask = np.uint32(ring - 1)
+        self._ring_mask = ring - 1
         self._places: Numbers = reserved_zeros(ring, np.uint32)
         self._number_mask = (1 << number_bits) - 1
         self.blocks = 0
@@ -57,17 +57,19 @@ class NearRows:
         self._free.append(self.blocks)
         self.blocks += 1
 
-    def append(self, doc_id: int, row: Words) -> int:
-        """Keep the row of a document; its number. Not while `needs_block`."""
+    def append(self) -> tuple[int, int]:
+        """A further row, to be written at once: its number, and its index among the rows. Not while `needs_block`."""
         number = self.next_number
-        block = (number // BLOCK_ROWS) & int(self._ring_mask)
         if not number % BLOCK_ROWS:
-            self._places[block] = self._free.pop()
-        kept = self._by_row[int(self._places[block]) * BLOCK_ROWS + number % BLOCK_ROWS]
+            self._places[number // BLOCK_ROWS & self._ring_mask] = self._free.pop()
+        self.next_number = number + 1
+        return number & self._number_mask, self._place_of(number // BLOCK_ROWS) * BLOCK_ROWS + number % BLOCK_ROWS
+
+    def write(self, index: int, doc_id: int, row: Words) -> None:
+        """Keep the row of a document."""
+        kept = self._by_row[index]
         kept[:] = row
         kept[0] |= np.uint64(doc_id) << _ID_SHIFT
-        self.next_number = number + 1
-        return number & self._number_mask
 
     def drop(self, count: int) -> list[int]:
         """Let the oldest rows go; their documents' ids, the oldest first."""
@@ -95,7 +97,7 @@ class NearRows:
     @property
     def layout(self) -> tuple[Words, Numbers, int, int]:
         """What the compiled look-up reads: the rows, where their blocks lie, the next number, and how many are held."""
-        return self._rows, self._places, self.next_number, len(self)
+        return self.words, self._places, self.next_number, self.next_number - self.first
 
     def ids(self, ages: Numbers) -> list[int]:
         """The documents' ids of these ages."""
@@ -117,7 +119,7 @@ class NearRows:
 
     def trim(self) -> None:
         """Give the RAM of the blocks that are gone back."""
-        discard(self._rows, self.blocks * BLOCK_ROWS * ROW_WORDS)
+        discard(self.words, self.blocks * BLOCK_ROWS * ROW_WORDS)
 
     @property
     def has_free_block(self) -> bool:
@@ -133,12 +135,12 @@ class NearRows:
     def _blocks_in_use(self) -> list[int]:
         """Where the ring has the blocks with rows, or with room for the next one."""
         last = -(-self.next_number // BLOCK_ROWS)
-        return [block & int(self._ring_mask) for block in range(self.first // BLOCK_ROWS, last)]
+        return [block & self._ring_mask for block in range(self.first // BLOCK_ROWS, last)]
 
     def _place_of(self, block: int) -> int:
-        return int(self._places[block & int(self._ring_mask)])
+        return int(self._places[block & self._ring_mask])
 
     def _indices(self, ages: Numbers) -> Indices:
         numbers = np.uint32((self.next_number - 1) & 0xFFFFFFFF) - ages
-        places = self._places.take((numbers >> _SHIFT) & self._ring_mask)
+        places = self._places.take((numbers >> _SHIFT) & np.uint32(self._ring_mask))
         return ((places.astype(np.intp)) << int(_SHIFT)) | (numbers & _IN_BLOCK)

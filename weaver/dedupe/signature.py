@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property, partial
+
 import numpy as np
 
 from weaver.dedupe.character_table import character_table
@@ -59,7 +61,7 @@ class SignatureEngine:
                 f"expected a power of two from {FEWEST_BINS} to {MOST_BINS} permutations, got {permutations}"
             )
         self.permutations = permutations
-        self._shingles = Shingles(shingle, seed, form=form, characters=characters)
+        self._make_shingles = partial(Shingles, shingle, seed, form=form, characters=characters)
         bits = permutations.bit_length() - 1
         self._to_bin, self._to_value = np.uint64(64 - bits), np.uint64(bits)
         self._place_factor = odd_constants(seed, "place", 1)[0]
@@ -73,8 +75,6 @@ class SignatureEngine:
         self._found = np.zeros(_COARSE, np.uint64)
         self._is_filled = np.zeros(permutations, np.bool_)
         self._places = np.zeros(permutations, np.uint64)
-        self._bins = np.zeros(PIECE + shingle, np.uint64)
-        self._values = np.zeros(PIECE + shingle, np.uint64)
         # The last one takes what bins without a value would add.
         self._parities = np.zeros(SKETCH_BITS + 1, np.uint64)
         self._ones = np.ones(permutations, np.uint64)
@@ -85,7 +85,20 @@ class SignatureEngine:
         self._work = np.zeros(0 if compiled is None else compiled.SIGN_WORK_BYTES, np.uint8)
 
     def __repr__(self) -> str:
-        return f"SignatureEngine(permutations={self.permutations}, shingle={self._shingles.words})"
+        return f"SignatureEngine(permutations={self.permutations}, shingle={self._make_shingles.args[0]})"
+
+    @cached_property
+    def _shingles(self) -> Shingles:
+        """Made at first use, like the room for bins and values of a piece: 1 MiB that the compiled signer needs not."""
+        return self._make_shingles()
+
+    @cached_property
+    def _bins(self) -> Hashes:
+        return np.zeros(PIECE + self._shingles.words, np.uint64)
+
+    @cached_property
+    def _values(self) -> Hashes:
+        return np.zeros(PIECE + self._shingles.words, np.uint64)
 
     def signature(self, text: str) -> Words:
         """The text's SIGNATURE_WORDS words, in a row that the next call overwrites; all zero for a text without any."""

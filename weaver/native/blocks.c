@@ -26,6 +26,7 @@
 
 typedef struct {
     Py_ssize_t start, end;
+    Py_UCS4 bits; /* that any of its characters has */
 } Span;
 
 /* A bucket that new blocks are for: the last one's tag, and whether the counts are to be halved. */
@@ -83,23 +84,39 @@ ALWAYS_INLINE Py_UCS4 at_of(const Text *text, int kind, Py_ssize_t at)
 
 ALWAYS_INLINE bool is_break(Py_UCS4 c)
 {
-    if (c > '\r' && c < 0x80)
-        return c >= 0x1C && c <= 0x1E;
-    return (c >= '\n' && c <= '\r') || c == 0x85 || c == 0x2028 || c == 0x2029;
+    if (c < 0x20)
+        return (c >= '\n' && c <= '\r') || (c >= 0x1C && c <= 0x1E);
+    return c >= 0x85 && (c == 0x85 || c == 0x2028 || c == 0x2029);
 }
 
-/* The next line with something on it, from `at` on, without the white space around it. */
-ALWAYS_INLINE bool next_span(const Text *text, int kind, Py_ssize_t at, Span *span)
+/* The next line with something on it, from `at` on, without the white space around it; its low bytes in `narrow`, if
+   there is one. */
+ALWAYS_INLINE bool next_span(const Text *text, int kind, Py_ssize_t at, Span *span, unsigned char *narrow)
 {
-    while (at < text->length && Py_UNICODE_ISSPACE(at_of(text, kind, at)))
+    const void *data = text->data; /* kept here, for to the compiler `narrow` may be anywhere */
+    const Py_ssize_t length = text->length;
+    Py_UCS4 bits = 0, c;
+    while (at < length && Py_UNICODE_ISSPACE(PyUnicode_READ(kind, data, at)))
         at++;
-    span->start = span->end = at;
-    if (at == text->length)
+    const Py_ssize_t start = at, narrow_end = narrow && length - start > UTF8_PART ? start + UTF8_PART : length;
+    span->start = span->end = start;
+    if (at == length)
         return false;
-    while (at < text->length && !is_break(at_of(text, kind, at)))
-        at++;
-    while (Py_UNICODE_ISSPACE(at_of(text, kind, at - 1)))
-        at--;
+    for (; at < narrow_end && !is_break(c = PyUnicode_READ(kind, data, at)); at++) {
+        bits |= c;
+        if (narrow)
+            narrow[at - start] = (unsigned char)c;
+    }
+    for (; at < length && !is_break(c = PyUnicode_READ(kind, data, at)); at++)
+        bits |= c;
+    span->bits = bits;
+    if (Py_UNICODE_ISSPACE(PyUnicode_READ(kind, data, at - 1))) {
+        while (Py_UNICODE_ISSPACE(PyUnicode_READ(kind, data, at - 1)))
+            at--;
+        span->bits = 0;
+        for (Py_ssize_t from = start; bits >= 0x80 && from < at; from++)
+            span->bits |= PyUnicode_READ(kind, data, from);
+    }
     span->end = at;
     return true;
 }
@@ -124,16 +141,10 @@ static size_t put_wide(unsigned char *out, Py_UCS4 c)
     return 4;
 }
 
-/* XXH64 of the block's UTF-8, the host's hash being the seed. */
-ALWAYS_INLINE uint64_t key_of(const Text *text, int kind, Span span, const Page *page)
+ALWAYS_INLINE uint64_t wide_key_of(const Text *text, int kind, const Span *span, Xxh64 *hash, unsigned char *utf8)
 {
-    unsigned char *utf8 = page->work->utf8;
     size_t size = 0;
-    Xxh64 hash;
-    xxh64_begin(&hash, page->of_host);
-    if (text->is_ascii)
-        return xxh64_end(&hash, (const unsigned char *)text->data + span.start, (size_t)(span.end - span.start));
-    for (Py_ssize_t at = span.start; at < span.end; at++) {
+    for (Py_ssize_t at = span->start; at < span->end; at++) {
         Py_UCS4 c = at_of(text, kind, at);
         if (c < 0x80)
             utf8[size++] = (unsigned char)c;
@@ -141,23 +152,47 @@ ALWAYS_INLINE uint64_t key_of(const Text *text, int kind, Span span, const Page 
             size += put_wide(utf8 + size, c);
         if (size > UTF8_PART - 4) {
             size_t stripes = size - size % XXH64_STRIPE;
-            xxh64_stripes(&hash, utf8, stripes);
+            xxh64_stripes(hash, utf8, stripes);
             memmove(utf8, utf8 + stripes, size -= stripes);
         }
     }
-    return xxh64_end(&hash, utf8, size);
+    return xxh64_end(hash, utf8, size);
 }
 
-ALWAYS_INLINE void split(const Text *text, int kind, Page *page)
+/* XXH64 of the block's UTF-8, the host's hash being the seed; `narrow` has its low bytes, where it isn't long. */
+ALWAYS_INLINE uint64_t key_of(const Text *text, int kind, const Span *span, uint64_t of_host, unsigned char *narrow)
 {
-    Span span = {0, 0};
-    while (page->count < MOST_BLOCKS && next_span(text, kind, span.end, &span)) {
+    Py_ssize_t length = span->end - span->start;
+    Xxh64 hash;
+    xxh64_begin(&hash, of_host);
+    if (!narrow)
+        return xxh64_end(&hash, (const unsigned char *)text->data + span->start, (size_t)length);
+    if (span->bits < 0x80 && length <= UTF8_PART)
+        return xxh64_end(&hash, narrow, (size_t)length);
+    return wide_key_of(text, kind, span, &hash, narrow);
+}
+
+/* The cells of a key's bucket. */
+static size_t cells_of(const Memory *memory, uint64_t key)
+{
+    return (size_t)((uint32_t)(key >> 32) % memory->buckets) * WAYS;
+}
+
+ALWAYS_INLINE void split(const Text *text, int kind, Page *page, const Memory *memory)
+{
+    unsigned char *narrow = text->is_ascii ? NULL : page->work->utf8;
+    Span span = {0, 0, 0};
+    while (page->count < MOST_BLOCKS && next_span(text, kind, span.end, &span, narrow)) {
+        uint64_t key = key_of(text, kind, &span, page->of_host, narrow);
+        size_t cells = cells_of(memory, key);
+        __builtin_prefetch(memory->tags + cells);
+        __builtin_prefetch(memory->counts + cells);
         page->chars += span.end - span.start;
         page->work->spans[page->count] = span;
-        page->work->keys[page->count++] = key_of(text, kind, span, page);
+        page->work->keys[page->count++] = key;
     }
     page->rest = span.end;
-    while (next_span(text, kind, span.end, &span))
+    while (next_span(text, kind, span.end, &span, NULL))
         page->chars += span.end - span.start;
 }
 
@@ -175,8 +210,7 @@ static uint32_t cleared_slots(Work *work, Py_ssize_t items)
 /* How often a key was seen before, which is one more from now on; -1 where it is new. */
 static int seen_before(const Memory *memory, uint64_t key)
 {
-    size_t start = key >> 32;
-    start = start % memory->buckets * WAYS;
+    size_t start = cells_of(memory, key);
     for (size_t cell = start; cell < start + WAYS; cell++) {
         int count = memory->counts[cell];
         if (memory->tags[cell] != (uint32_t)key || !count)
@@ -237,7 +271,7 @@ static void enter_blocks(Page *page, Memory *memory)
     for (Py_ssize_t index = 0; index <= page->count; index++) {
         if (!work->is_new[index])
             continue;
-        uint32_t bucket = (uint32_t)((work->keys[index] >> 32) % memory->buckets), slot = bucket & mask;
+        uint32_t bucket = (uint32_t)(cells_of(memory, work->keys[index]) / WAYS), slot = bucket & mask;
         while (work->slots[slot] && work->entries[work->slots[slot] - 1].bucket != bucket)
             slot = (slot + 1) & mask;
         if (!work->slots[slot]) {
@@ -299,17 +333,16 @@ ALWAYS_INLINE bool next_kept(const Text *text, int kind, const Page *page, Curso
     }
     if (cursor->index++ == page->count)
         cursor->span.end = page->rest;
-    return next_span(text, kind, cursor->span.end, &cursor->span);
+    return next_span(text, kind, cursor->span.end, &cursor->span, NULL);
 }
 
 ALWAYS_INLINE Extent extent_of(const Text *text, int kind, const Page *page)
 {
     Extent extent = {0, 0};
-    Cursor cursor = {0, {0, 0}};
+    Cursor cursor = {0, {0, 0, 0}};
     while (next_kept(text, kind, page, &cursor)) {
         extent.length += cursor.span.end - cursor.span.start + 1;
-        for (Py_ssize_t at = cursor.span.start; !text->is_ascii && at < cursor.span.end; at++)
-            extent.bits |= at_of(text, kind, at);
+        extent.bits |= cursor.span.bits;
     }
     extent.length -= extent.length > 0;
     return extent;
@@ -317,7 +350,7 @@ ALWAYS_INLINE Extent extent_of(const Text *text, int kind, const Page *page)
 
 ALWAYS_INLINE Extent read_blocks(const Text *text, int kind, Page *page, Memory *memory)
 {
-    split(text, kind, page);
+    split(text, kind, page, memory);
     count_blocks(page, memory);
     enter_blocks(page, memory);
     judge(text, kind, page);
@@ -326,6 +359,8 @@ ALWAYS_INLINE Extent read_blocks(const Text *text, int kind, Page *page, Memory 
 
 static Extent read_text(const Text *text, Page *page, Memory *memory)
 {
+    if (text->is_ascii)
+        return read_blocks(text, PyUnicode_1BYTE_KIND, page, memory);
     if (text->kind == PyUnicode_1BYTE_KIND)
         return read_blocks(text, PyUnicode_1BYTE_KIND, page, memory);
     if (text->kind == PyUnicode_2BYTE_KIND)
@@ -335,12 +370,17 @@ static Extent read_text(const Text *text, Page *page, Memory *memory)
 
 ALWAYS_INLINE void write_kept(const Text *text, int kind, const Page *page, int out_kind, void *out)
 {
-    Cursor cursor = {0, {0, 0}};
+    Cursor cursor = {0, {0, 0, 0}};
     for (Py_ssize_t to = 0; next_kept(text, kind, page, &cursor);) {
+        Py_ssize_t from = cursor.span.start, length = cursor.span.end - from;
         if (to)
             PyUnicode_WRITE(out_kind, out, to++, '\n');
-        for (Py_ssize_t at = cursor.span.start; at < cursor.span.end; at++)
-            PyUnicode_WRITE(out_kind, out, to++, at_of(text, kind, at));
+        if (kind == out_kind)
+            memcpy((char *)out + to * kind, (const char *)text->data + from * kind, (size_t)(length * kind));
+        else
+            for (Py_ssize_t at = 0; at < length; at++)
+                PyUnicode_WRITE(out_kind, out, to + at, at_of(text, kind, from + at));
+        to += length;
     }
 }
 
@@ -358,6 +398,8 @@ static PyObject *kept_text(const Text *text, const Page *page, Extent extent)
         write_kept(text, PyUnicode_2BYTE_KIND, page, PyUnicode_1BYTE_KIND, out);
     else if (text->kind == PyUnicode_2BYTE_KIND)
         write_kept(text, PyUnicode_2BYTE_KIND, page, PyUnicode_2BYTE_KIND, out);
+    else if (narrow == PyUnicode_4BYTE_KIND)
+        write_kept(text, PyUnicode_4BYTE_KIND, page, PyUnicode_4BYTE_KIND, out);
     else
         write_kept(text, PyUnicode_4BYTE_KIND, page, narrow, out);
     return string;

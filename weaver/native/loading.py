@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 # Raised with each change of what the compiled module offers: a build of other sources is not used.
-INTERFACE = 3
+INTERFACE = 4
 # Set to anything, it keeps the compiled module out: results are the same, slower.
 PURE = "WEAVER_PURE"
 
@@ -94,8 +94,19 @@ class Compiled(Protocol):
         """Word 0 of each row that shares a band key and may be near, and how many bits differ; the oldest first."""
         ...
 
-    def near_put(self, signature: Buffer, slots: Buffer, first: int, count: int, half: int, number: int) -> None:
-        """Keep the number under each of the signature's band keys."""
+    def near_put(
+        self,
+        signature: Buffer,
+        slots: Buffer,
+        first: int,
+        count: int,
+        half: int,
+        number: int,
+        rows: Buffer,
+        row: int,
+        doc_id: int,
+    ) -> None:
+        """Keep the signature as the row of a document, and the row's number under each of the band keys."""
         ...
 
 

@@ -26,6 +26,11 @@ typedef struct {
 } Rows;
 
 typedef struct {
+    const uint64_t *row;
+    uint32_t age;
+} Candidate;
+
+typedef struct {
     uint32_t age, bits;
     uint64_t word;
 } Near;
@@ -47,12 +52,19 @@ static bool are_bands(const Py_buffer *slots, const Py_buffer *signature, Bands 
     return false;
 }
 
+/* Without the instruction, which not every machine has; the sums of all words at once. */
 static uint32_t differing_bits(const uint64_t *row, const uint64_t *signature)
 {
-    int bits = 0;
-    for (int word = 1; word < ROW_WORDS; word++)
-        bits += __builtin_popcountll(row[word] ^ signature[word]);
-    return (uint32_t)bits;
+    const uint64_t pairs = 0x5555555555555555u, fours = 0x3333333333333333u, bytes = 0x0F0F0F0F0F0F0F0Fu;
+    uint64_t sums = 0;
+    for (int word = 1; word < ROW_WORDS; word++) {
+        uint64_t bits = row[word] ^ signature[word];
+        bits -= bits >> 1 & pairs;
+        bits = (bits & fours) + (bits >> 2 & fours);
+        sums += (bits + (bits >> 4)) & bytes;
+    }
+    sums = (sums & 0x00FF00FF00FF00FFu) + (sums >> 8 & 0x00FF00FF00FF00FFu);
+    return (uint32_t)(sums * 0x0001000100010001u >> 48);
 }
 
 /* The row of a document of some age, NULL where the ring has none. */
@@ -76,20 +88,37 @@ static size_t put_near(Near *near, size_t count, Near row)
     return count + 1;
 }
 
-/* The rows with a band key in common of which at most so many bits differ. */
-static size_t find_near(const Bands *bands, const Rows *rows, const uint64_t *signature, uint32_t most_bits, Near *near)
+/* The rows that are in one of the buckets, on their way to the processor; they lie anywhere. */
+static size_t gather(const Bands *bands, const Rows *rows, const uint64_t *signature, Candidate *candidates)
 {
     uint32_t last = (uint32_t)(rows->next_number - 1) & NUMBER;
     size_t count = 0;
+    for (int band = 0; band < BANDS; band++)
+        __builtin_prefetch(bucket_of(bands, signature[ROW_WORDS + band]));
     for (int band = 0; band < BANDS; band++) {
         const uint32_t *bucket = bucket_of(bands, signature[ROW_WORDS + band]);
         for (int way = 0; way < WAYS; way++) {
             uint32_t age = (last - (bucket[way] & NUMBER)) & NUMBER;
             const uint64_t *row = (Py_ssize_t)age < rows->held ? row_of(rows, age) : NULL;
-            uint32_t bits = row ? differing_bits(row, signature) : UINT32_MAX;
-            if (bits <= most_bits)
-                count = put_near(near, count, (Near){age, bits, row[0]});
+            if (!row)
+                continue;
+            __builtin_prefetch(row);
+            __builtin_prefetch(row + ROW_WORDS - 1);
+            candidates[count++] = (Candidate){row, age};
         }
+    }
+    return count;
+}
+
+/* Those of which at most so many bits differ. */
+static size_t find_near(const Bands *bands, const Rows *rows, const uint64_t *signature, uint32_t most_bits, Near *near)
+{
+    Candidate candidates[MOST_CANDIDATES];
+    size_t all = gather(bands, rows, signature, candidates), count = 0;
+    for (size_t at = 0; at < all; at++) {
+        uint32_t bits = differing_bits(candidates[at].row, signature);
+        if (bits <= most_bits)
+            count = put_near(near, count, (Near){candidates[at].age, bits, candidates[at].row[0]});
     }
     return count;
 }
@@ -136,24 +165,42 @@ PyObject *near_rows(PyObject *module, PyObject *arguments)
     return found;
 }
 
-/* near_put(signature, slots, first, count, half, number): keep the number under each of the signature's band keys. */
-PyObject *near_put(PyObject *module, PyObject *arguments)
+static void put(const Bands *bands, const uint64_t *signature, uint32_t number)
 {
-    Py_buffer signature, slots;
-    Bands bands;
-    unsigned int number;
-    (void)module;
-    if (!PyArg_ParseTuple(arguments, "y*w*IIII", &signature, &slots, &bands.first, &bands.count, &bands.half, &number))
-        return NULL;
-    bool is_well = are_bands(&slots, &signature, &bands);
-    for (int band = 0; is_well && band < BANDS; band++) {
-        uint64_t key = ((const uint64_t *)signature.buf)[ROW_WORDS + band];
-        uint32_t *bucket = bucket_of(&bands, key);
+    for (int band = 0; band < BANDS; band++) {
+        uint64_t key = signature[ROW_WORDS + band];
+        uint32_t *bucket = bucket_of(bands, key);
         memmove(bucket + 1, bucket, (WAYS - 1) * sizeof *bucket);
         bucket[0] = (uint32_t)(key >> PART_SHIFT) << NUMBER_BITS | (number & NUMBER);
     }
+}
+
+/* near_put(signature, slots, first, count, half, number, rows, row, doc_id): keep the signature as the row of a
+   document, and the row's number under each of the band keys. */
+PyObject *near_put(PyObject *module, PyObject *arguments)
+{
+    Py_buffer signature, slots, words;
+    Bands bands;
+    unsigned int number, doc_id;
+    Py_ssize_t row;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "y*w*IIIIw*nI", &signature, &slots, &bands.first, &bands.count, &bands.half,
+                          &number, &words, &row, &doc_id))
+        return NULL;
+    bool is_well = are_bands(&slots, &signature, &bands);
+    if (is_well && (row < 0 || row >= words.len / 8 / ROW_WORDS)) {
+        PyErr_SetString(PyExc_ValueError, "expected the row's place");
+        is_well = false;
+    }
+    if (is_well) {
+        uint64_t *kept = (uint64_t *)words.buf + row * ROW_WORDS;
+        put(&bands, signature.buf, number);
+        memcpy(kept, signature.buf, ROW_WORDS * sizeof *kept);
+        kept[0] |= (uint64_t)doc_id << 32;
+    }
     PyBuffer_Release(&signature);
     PyBuffer_Release(&slots);
+    PyBuffer_Release(&words);
     if (!is_well)
         return NULL;
     Py_RETURN_NONE;

@@ -241,16 +241,16 @@ static void take_plain_pieces(Signer *signer, const Text *text)
     }
 }
 
-/* Flip one bit for each value of the first `span` bins. */
+/* Flip one bit for each value of the first `span` bins; without branches, for which bins are filled is chance. */
 static void sketch(const Signer *signer, size_t span)
 {
+    const uint64_t *minima = signer->work->minima, factor = signer->plan->place_factor;
+    uint64_t words[SKETCH_WORDS] = {0};
     for (size_t bin = 0; bin < span; bin++) {
-        uint64_t value = signer->work->minima[bin];
-        if (value == EMPTY)
-            continue;
-        uint64_t place = (value * signer->plan->place_factor >> 32) * SKETCH_BITS >> 32;
-        signer->row[1 + place / 64] ^= (uint64_t)1 << place % 64;
+        uint64_t place = (minima[bin] * factor >> 32) * SKETCH_BITS >> 32;
+        words[place / 64] ^= (uint64_t)(minima[bin] != EMPTY) << place % 64;
     }
+    memcpy(signer->row + 1, words, sizeof words);
 }
 
 static void spell_out(const Signer *signer)

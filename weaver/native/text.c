@@ -28,32 +28,33 @@ static Py_ssize_t put(char *out, Py_UCS4 c)
     return 4;
 }
 
-/* How many characters of a text are kept, spaces included, and their UTF-8 in `out`. */
-#define SQUEEZE(TYPE)                                                                   \
+/* The bits of the codes of ASCII's white space, as Python has it. */
+#define ASCII_SPACES 0x1F0003E00u
+
+/* How many characters of a text are kept, spaces included, and their UTF-8 in `out`. Whether the next character is a
+   space is chance, so none of the common ones is a branch: a space after a space is overwritten. */
+#define SQUEEZE(TYPE)                                                                                    \
     static Py_ssize_t squeeze_##TYPE(const TYPE *at, const TYPE *end, char *out, Py_ssize_t *characters) \
-    {                                                                                   \
-        char *start = out;                                                              \
-        Py_ssize_t kept = 0;                                                            \
-        while (at < end && Py_UNICODE_ISSPACE(*at))                                     \
-            at++;                                                                       \
-        while (at < end) {                                                              \
-            if (kept) {                                                                 \
-                *out++ = ' ';                                                           \
-                kept++;                                                                 \
-            }                                                                           \
-            while (at < end && !Py_UNICODE_ISSPACE(*at)) {                              \
-                if (*at < 0x80)                                                         \
-                    *out++ = (char)*at;                                                 \
-                else                                                                    \
-                    out += put(out, *at);                                               \
-                at++;                                                                   \
-                kept++;                                                                 \
-            }                                                                           \
-            while (at < end && Py_UNICODE_ISSPACE(*at))                                 \
-                at++;                                                                   \
-        }                                                                               \
-        *characters = kept;                                                             \
-        return out - start;                                                             \
+    {                                                                                                    \
+        char *start = out;                                                                               \
+        Py_ssize_t more = 0, size;                                                                       \
+        int was_space = 1;                                                                               \
+        for (; at < end; at++) {                                                                         \
+            if (*at < 0x80 || Py_UNICODE_ISSPACE(*at)) {                                                 \
+                int is_space = *at >= 0x80 || (*at <= ' ' && ASCII_SPACES >> *at & 1);                   \
+                *out = (char)(is_space ? ' ' : *at);                                                     \
+                out += !(is_space & was_space);                                                          \
+                was_space = is_space;                                                                    \
+                continue;                                                                                \
+            }                                                                                            \
+            size = put(out, *at);                                                                        \
+            out += size;                                                                                 \
+            more += size - 1;                                                                            \
+            was_space = 0;                                                                               \
+        }                                                                                                \
+        out -= was_space && out > start;                                                                 \
+        *characters = out - start - more;                                                                \
+        return out - start;                                                                              \
     }
 
 SQUEEZE(Py_UCS1)

@@ -1,4 +1,4 @@
-/* XXH64, from its specification (Collet: doc/xxhash_spec.md of xxHash): what `xxhash.xxh64_intdigest` gives. */
+/* XXH64, from its specification (doc/xxhash_spec.md of xxHash): what `xxhash.xxh64_intdigest` gives. */
 #include "xxh64.h"
 
 #include <string.h>
@@ -14,13 +14,18 @@ static uint64_t rotated(uint64_t word, int bits)
     return word << bits | word >> (64 - bits);
 }
 
-/* Compilers make one load of it, on machines of either byte order. */
-static uint64_t little(const unsigned char *bytes, int size)
+static uint64_t little_64(const unsigned char *bytes)
 {
-    uint64_t word = 0;
-    for (int at = 0; at < size; at++)
-        word |= (uint64_t)bytes[at] << 8 * at;
-    return word;
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(word) : word;
+}
+
+static uint64_t little_32(const unsigned char *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(word) : word;
 }
 
 static uint64_t turned(uint64_t lane, uint64_t word)
@@ -43,7 +48,7 @@ void xxh64_stripes(Xxh64 *hash, const unsigned char *bytes, size_t length)
     hash->length += length;
     for (const unsigned char *end = bytes + length; bytes < end; bytes += XXH64_STRIPE)
         for (int lane = 0; lane < 4; lane++)
-            hash->lanes[lane] = turned(hash->lanes[lane], little(bytes + 8 * lane, 8));
+            hash->lanes[lane] = turned(hash->lanes[lane], little_64(bytes + 8 * lane));
 }
 
 static uint64_t converged(const Xxh64 *hash)
@@ -64,9 +69,9 @@ uint64_t xxh64_end(Xxh64 *hash, const unsigned char *bytes, size_t length)
     bytes += stripes;
     word += hash->length + length % XXH64_STRIPE;
     for (; end - bytes >= 8; bytes += 8)
-        word = rotated(word ^ turned(0, little(bytes, 8)), 27) * P1 + P4;
+        word = rotated(word ^ turned(0, little_64(bytes)), 27) * P1 + P4;
     for (; end - bytes >= 4; bytes += 4)
-        word = rotated(word ^ little(bytes, 4) * P1, 23) * P2 + P3;
+        word = rotated(word ^ little_32(bytes) * P1, 23) * P2 + P3;
     for (; bytes < end; bytes++)
         word = rotated(word ^ *bytes * P5, 11) * P1;
     word = (word ^ word >> 33) * P2;

@@ -9,6 +9,7 @@ from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNod
 from weaver.base.page import Parsed, Response
 from weaver.base.settings import ParseSettings
 from weaver.base.url import with_query_in
+from weaver.native import compiled
 from weaver.parse.census import Census, census_of
 from weaver.parse.charset import UTF_8, charset_of, query_codec, utf8_of
 from weaver.parse.contents import Contents
@@ -31,6 +32,8 @@ from weaver.parse.xhtml import xhtml_contents
 # What a page's tree, links and text take at their peak for each byte of its body: articles 18, mere text 4 to 12, tags
 # without text up to 68 (benchmarks/bodies.py).
 _PEAK_BYTES_PER_BYTE = 18
+# Of a page that is too long for a tree, read in C: its text twice, wide characters and other charsets counted in.
+_FLAT_PEAK_BYTES_PER_BYTE = 8
 _MOST_TITLE_CHARACTERS = 1_024
 _FRAMES = ("iframe", "noframes", "noembed")
 # Mutation events only mirror the choice of a <select>, in quadratic time.
@@ -80,9 +83,13 @@ def _read(markup: bytes, settings: ParseSettings) -> tuple[Contents, str]:
     return treed, "" if is_treed else "deep_nesting"
 
 
-def peak_bytes(response: Response) -> int:
+def peak_bytes(response: Response, settings: ParseSettings) -> int:
     """What `parse_page` takes for an ordinary page while it runs, in bytes, the body itself not counted."""
-    return 0 if kind_of(response) is Kind.OTHER else _PEAK_BYTES_PER_BYTE * len(response.body)
+    kind, length = kind_of(response), len(response.body)
+    if kind is Kind.OTHER:
+        return 0
+    is_flat = compiled is not None and kind is Kind.HTML and length > settings.max_tree
+    return length * (_FLAT_PEAK_BYTES_PER_BYTE if is_flat else _PEAK_BYTES_PER_BYTE)
 
 
 def _unparsed(response: Response) -> Parsed:
