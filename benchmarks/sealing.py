@@ -73,7 +73,7 @@ def measured(rows: Rows, seal_pages: int, *, jumps: bool) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         directory = CrawlDirectory.create(Path(folder) / "crawl")
         sealer = TimedSealer(seal_pages)
-        writer = Writer(directory.connect, PersistenceSettings(), lambda _n: None, lambda _error: None, sealer=sealer)
+        writer = Writer(directory.connect, PersistenceSettings(), lambda _n: None, lambda _error: None, chore=sealer)
         writer.start()
         cpu_s = writer.ask(lambda _: time.thread_time()).result()
         for node in visits(len(degrees), jumps=jumps).tolist():

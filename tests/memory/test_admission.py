@@ -250,3 +250,16 @@ def test_what_is_expected_stays_within_bounds(sizes: list[int]) -> None:
     for size in sizes:
         expected.observe(size)
         assert 0 <= expected.size_bytes <= 1 << 20
+
+
+def test_who_was_let_in_elsewhere_never_waits() -> None:
+    """An admission at once is charged beyond the limit where it must be, and given back like any other."""
+    gate = ByteGate(Account("bodies", 100))
+    first, second = gate.admit_at_once(80), gate.admit_at_once(80)
+    gate.check()
+    assert (gate.account.used, gate.account.overdrawn) == (160, 60)
+    assert gate.admit_nowait(1) is None
+    first.release()
+    second.release()
+    gate.check()
+    assert gate.account.used == 0

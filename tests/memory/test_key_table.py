@@ -34,6 +34,29 @@ def _table(capacity: int, limit: int = BIG) -> KeyTable:
     return KeyTable("seen", capacity, Account("seen", limit))
 
 
+def test_ids_that_must_stay_are_never_evicted() -> None:
+    """Above `newest_evictable` a key stays, whether others come or the table shrinks, or is handed over for no room."""
+    keys, ids = _random(2_000)
+    table = _table(1_000)
+    table.newest_evictable = 1_800
+    table.put_many(keys, ids)
+    assert table.get_many(keys[1_800:]).tolist() == list(range(1_801, 2_001))
+    assert table.take_left_over() == []
+    table._account.limit = 20 * BUCKET_BYTES
+    while table.shrink():
+        pass
+    left = dict(table.take_left_over())
+    assert 0 < len(left) < 200
+    found = table.get_many(keys[1_800:]).tolist()
+    assert [known or left[key] for key, known in zip(keys[1_800:].tolist(), found, strict=True)] == list(
+        range(1_801, 2_001)
+    )
+    assert all(url_id <= 1_800 for _, url_id in table.evict(2_000))
+    table.newest_evictable = 2_000
+    assert len(table.evict(2_000)) == 200 - len(left)
+    table.check()
+
+
 def test_a_key_put_is_found_by_batch_and_alone() -> None:
     """Both look-ups give the id, and 0 for a key that was never put."""
     table = _table(1000)

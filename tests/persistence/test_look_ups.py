@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,19 @@ from tests.persistence.making import adjacency, made, page_record, page_row, url
 from weaver.base.errors import PersistenceError
 from weaver.base.page import EdgeKind, PageState
 from weaver.base.record import CommitRecord, HostRecord, QueueRow
-from weaver.persistence import Archive, hosts_with_queue, newest_troubles, queue_totals, queued_of_host
+from weaver.frontier import PROMOTABLE
+from weaver.persistence import (
+    Archive,
+    duplicate_urls,
+    hosts_with_queue,
+    newest_troubles,
+    queue_totals,
+    queued_of_host,
+    refused_ids,
+    refused_urls,
+)
 from weaver.persistence.archive import MaxIds
+from weaver.persistence.schema import MAY_BE_PROMOTED
 from weaver.persistence.statements import write_records
 
 SIGN = 1 << 63
@@ -168,3 +180,31 @@ def test_the_newest_pages_in_trouble_come_oldest_first(tmp_path: Path) -> None:
     connection.close()
     assert [(page.id, page.reason, moved_to) for page, moved_to in found] == [(3, "", 9), (4, "timeout", 0)]
     assert found[0][0] == moved
+
+
+@pytest.mark.parametrize(
+    ("index", "query", "values"),
+    [
+        ("urls_refused", refused_ids, ()),
+        ("urls_refused", refused_urls, (["too_deep", "nofollow"], 3)),
+        ("pages_trouble", newest_troubles, (5,)),
+        ("pages_duplicate", duplicate_urls, (5,)),
+    ],
+)
+def test_a_resume_never_scans_what_it_wants_little_of(
+    tmp_path: Path, index: str, query: object, values: tuple[object, ...]
+) -> None:
+    """Refused URLs, pages in trouble and duplicates are found by an index of their own."""
+    _, connection = made(tmp_path)
+    seen: list[str] = []
+    connection.set_trace_callback(seen.append)
+    list(query(connection, *values))  # type: ignore[operator]
+    connection.set_trace_callback(None)
+    plan = " ".join(str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {seen[0]}").fetchall())
+    assert index in plan
+    connection.close()
+
+
+def test_the_index_of_refused_urls_has_those_that_may_be_promoted() -> None:
+    """The frontier's reasons and those of the index are the same."""
+    assert {f"'{reason}'" for reason in PROMOTABLE} == set(re.findall(r"'\w+'", MAY_BE_PROMOTED))

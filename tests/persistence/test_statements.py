@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -10,9 +11,10 @@ from hypothesis import strategies as st
 
 from tests.persistence.making import adjacency, in_memory, made, page_record, page_row, url_row
 from weaver.base.page import EdgeKind, PageState
-from weaver.base.record import CommitRecord, HostRecord, QueueRow
+from weaver.base.record import CommitRecord, HostRecord, PageRow, QueueRow
 from weaver.persistence import Archive
 from weaver.persistence.statements import write_records
+from weaver.persistence.tally import Tally, counted_tally, stored_tally
 
 BODY, TEXT = b"B" * 16, b"T" * 16
 ENTRIES = st.builds(QueueRow, st.integers(1, 2), st.integers(-1, 1), st.integers(1, 3))
@@ -35,6 +37,34 @@ def test_the_last_word_on_a_queue_entry_decides(groups: list[list[CommitRecord]]
         for record in group:
             expected = (expected - _keys(record.deleted)) | _keys(record.queued)
     assert set(connection.execute("SELECT * FROM frontier").fetchall()) == expected
+    connection.close()
+
+
+STATES = st.sampled_from([PageState.FETCHED, PageState.DUPLICATE, PageState.FAILED])
+PAGES = st.builds(
+    page_row, st.integers(1, 5), STATES, body_bytes=st.integers(0, 9), reason=st.sampled_from(["", "timeout"]),
+    body_digest=st.sampled_from([b"", BODY, TEXT]),
+)  # fmt: skip
+PROMOTED = st.lists(st.tuples(st.integers(1, 40), st.integers(0, 3)), max_size=3).map(tuple)
+REASONS = st.lists(st.sampled_from(["", "too_deep", "nofollow", "port"]), max_size=3)
+
+
+@given(st.lists(st.lists(st.tuples(PAGES, REASONS, PROMOTED, QUEUE_RECORDS), max_size=4), max_size=4))
+def test_the_tally_is_what_counting_gives(
+    groups: list[list[tuple[PageRow, list[str], tuple[tuple[int, int], ...], CommitRecord]]],
+) -> None:
+    """After any groups, with pages visited again and refusals that passed, the stored tally is that of the rows."""
+    connection, last_id = in_memory(), 0
+    for group in groups:
+        records = []
+        for page, reasons, promoted, queue in group:
+            urls = tuple(url_row(url_id, reason=reason) for url_id, reason in enumerate(reasons, last_id + 1))
+            last_id += len(urls)
+            records.append(replace(queue, page=page, urls=urls, promoted=promoted))
+        write_records(connection, records)
+        stored, counted = stored_tally(connection), counted_tally(connection)
+        assert stored == counted
+        assert stored == Tally.from_json(counted.to_json())
     connection.close()
 
 

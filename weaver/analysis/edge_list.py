@@ -21,8 +21,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 # An id of up to 18 digits fits a signed 64-bit number.
 _ID = rb"[0-9]{1,18}"
-_ID_LINES = re.compile(rb"(?:[ \t]*+" + _ID + rb"[ \t]++" + _ID + rb"[ \t]*+\r?\n)*+")
-_ID_LINE = re.compile(_ID + rb"[ \t]+" + _ID)
+_BETWEEN = rb"(?:[ \t]++(?:,[ \t]*+)?+|,[ \t]*+)"
+_ID_LINES = re.compile(rb"(?:[ \t]*+" + _ID + _BETWEEN + _ID + rb"[ \t]*+\r?\n)*+")
+_ID_LINE = re.compile(_ID + _BETWEEN + _ID)
 _COMMENTS = (b"#", b"%")
 
 IdPairs = NDArray[np.int64]
@@ -36,8 +37,8 @@ class EdgeListError(WeaverError):
 class EdgeList:
     """A file of edges, one a line: source and target, white space between; `#` and `%` begin comment lines.
 
-    All ends are ids (decimal) or all are URLs: the first edge decides. Raises EdgeListError for any other line, with
-    its number, and DirectoryError where the file can't be read.
+    All ends are ids (decimal, a comma between them does too) or all are URLs: the first edge decides. Raises
+    EdgeListError for any other line, with its number, and DirectoryError where the file can't be read.
     """
 
     def __init__(self, path: Path, on_bytes: OnBytes = lambda _read: None) -> None:
@@ -51,13 +52,13 @@ class EdgeList:
         """Whether the ends are ids; so it is too where there is no edge at all."""
         with closing(self._blocks()) as blocks:
             first = next((line for _, block in blocks for line in _edge_lines(block)), None)
-        return first is None or all(end.isdigit() for end in first.split())
+        return first is None or all(end.isdigit() for end in re.split(rb"[\s,]+", first))
 
     def id_pairs(self) -> Iterator[IdPairs]:
         """The edges as arrays of two columns."""
         for line_number, block in self._blocks():
             if _ID_LINES.fullmatch(block):
-                yield np.fromstring(block.decode("ascii"), np.int64, sep=" ").reshape(-1, 2)
+                yield np.fromstring(block.replace(b",", b" ").decode("ascii"), np.int64, sep=" ").reshape(-1, 2)
             else:
                 pairs = list(self._parsed_ids(line_number, block))
                 if pairs:
@@ -72,7 +73,7 @@ class EdgeList:
         for number, line in _numbered(line_number, block):
             if not _ID_LINE.fullmatch(line):
                 raise self._error(number, "two ids of at most 18 digits", line)
-            source, target = line.split()
+            source, target = line.replace(b",", b" ").split()
             yield int(source), int(target)
 
     def _parsed_urls(

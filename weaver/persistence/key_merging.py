@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weaver.persistence.link_blocks import transaction
 from weaver.persistence.statements import Insert
-from weaver.persistence.url_keys import waiting_keys
+from weaver.persistence.url_keys import Ids, waiting_keys
 
 # Keys of one transaction, in which no commit can begin; some 20 ms.
 BATCH_KEYS = 8_192
@@ -92,11 +93,7 @@ def waiting_count(connection: sqlite3.Connection) -> int:
 
 
 def _merged_steps(connection: sqlite3.Connection, last_id: int) -> Iterator[None]:
-    unsigned, ids = waiting_keys(connection, last_id)
-    keys = unsigned.view(np.int64)
-    order = np.argsort(keys, kind="stable")
-    keys, ids = keys[order], ids[order]
-    del unsigned, order
+    keys, ids = _sorted_keys(connection, last_id)
     for start in range(0, len(keys), BATCH_KEYS):
         part = slice(start, start + BATCH_KEYS)
         with transaction(connection):
@@ -104,6 +101,16 @@ def _merged_steps(connection: sqlite3.Connection, last_id: int) -> Iterator[None
         yield
     with transaction(connection):
         connection.execute(_DONE, (last_id,))
+
+
+def _sorted_keys(connection: sqlite3.Connection, last_id: int) -> tuple[NDArray[np.int64], Ids]:
+    """What waits, in the order of the tree, whose keys are signed."""
+    unsigned, ids = waiting_keys(connection, last_id)
+    keys = unsigned.view(np.int64).copy()
+    order = np.argsort(keys, kind="stable")
+    ids = ids[order]
+    keys.sort()
+    return keys, ids
 
 
 def _last_id(connection: sqlite3.Connection) -> int:

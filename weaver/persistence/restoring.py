@@ -69,9 +69,10 @@ def url_depths(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
     yield from connection.execute("SELECT id, depth FROM urls")
 
 
-def duplicate_urls(connection: sqlite3.Connection) -> Iterator[str]:
-    """The URLs of all pages that are duplicates."""
-    rows = connection.execute("SELECT url FROM pages CROSS JOIN urls USING (id) WHERE state = 'duplicate'")
+def duplicate_urls(connection: sqlite3.Connection, limit: int) -> Iterator[str]:
+    """The URLs of the newest `limit` pages that are duplicates."""
+    newest = "SELECT id FROM pages INDEXED BY pages_duplicate WHERE state = 'duplicate' ORDER BY id DESC LIMIT ?"
+    rows = connection.execute(f"SELECT url FROM ({newest}) CROSS JOIN urls USING (id)", (limit,))
     for (url,) in rows:
         yield url
 

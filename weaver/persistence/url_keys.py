@@ -31,7 +31,7 @@ def add_keys(connection: sqlite3.Connection, urls: Sequence[UrlRow]) -> None:
 
 
 def waiting_keys(connection: sqlite3.Connection, last_id: int = _ALL) -> tuple[Keys, Ids]:
-    """The keys that are not merged yet, of rows up to `last_id`, each with its URL's id; 12 bytes each, thrice."""
+    """The keys that are not merged yet, of rows up to `last_id`, each with its URL's id."""
     rows = connection.execute(_WAITING, (last_id,)).fetchall()
     keys = np.frombuffer(b"".join(keys for keys, _ in rows), "<u8")
     return keys.astype(np.uint64, copy=False), np.frombuffer(b"".join(ids for _, ids in rows), "<u4")
