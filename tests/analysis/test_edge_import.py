@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from weaver.analysis import edge_list, imported_nodes
 from weaver.analysis.directory import open_reader
 from weaver.analysis.edge_import import Imported, import_edges
-from weaver.analysis.edge_list import EdgeListError
+from weaver.analysis.edge_list import EdgeList, EdgeListError
 from weaver.analysis.edge_stream import EdgeStream
 from weaver.analysis.matrices import MemoryWindow
 from weaver.analysis.report import disk_status
@@ -54,6 +55,18 @@ def test_ids_from_zero_on_keep_their_numbers(tmp_path: Path) -> None:
         [node(number) for number in range(5)],
         [(node(0), node(4)), (node(2), node(1)), (node(2), node(4)), (node(4), node(0))],
     )
+
+
+@pytest.mark.parametrize("text", ["1 2\n2 3\n", "1,2\n2,3\n", "1, 2\r\n2 ,3\r\n", "# a comment\n1\t2\n2,\t3"])
+def test_a_comma_stands_between_ids_as_white_space_does(tmp_path: Path, text: str) -> None:
+    """A list that a spreadsheet wrote is one as well; a column too many or none is not."""
+    path = tmp_path / "edges.csv"
+    path.write_text(text, "utf-8", newline="")
+    assert np.concatenate(list(EdgeList(path).id_pairs())).tolist() == [[1, 2], [2, 3]]
+    for wrong in ("1,,2\n", "1,2,3\n", ",1 2\n", "12,\n"):
+        path.write_text(wrong, "utf-8")
+        with pytest.raises(EdgeListError):
+            list(EdgeList(path).id_pairs())
 
 
 def test_sparse_ids_are_numbered_in_their_order(tmp_path: Path) -> None:

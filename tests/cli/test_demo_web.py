@@ -91,3 +91,10 @@ def test_the_demo_uses_the_settings_that_configs_shows() -> None:
     assert used.fetch == shown.fetch
     assert used.memory == shown.memory
     assert (used.politeness.delay, used.politeness.contact) == (shown.politeness.delay, shown.politeness.contact)
+
+
+def test_the_demo_may_have_another_budget() -> None:
+    """`weaver demo --memory SIZE` crawls the demo web within that budget, and nothing else is different."""
+    used = demo_settings(memory="3MiB")
+    assert used.memory.budget == 3 << 20
+    assert used.model_copy(update={"memory": demo_settings().memory}) == demo_settings()

@@ -69,6 +69,8 @@ def test_a_progress_line_tells_the_figures() -> None:
     """The plain line holds pages, pace, queue, hosts, duplicates, failures, RSS and the time left."""
     line = progress_line(STATUS, limits(max_pages=220), 2.0)
     assert line == ("120 pages, 2.0/s, 250 queued, 12 hosts, 20 duplicates, 5 failed, RSS 100.0 MiB, 50.0 s left")
+    near = {**STATUS, "pages": {**STATUS["pages"], "near_duplicates": 4}}
+    assert "20 duplicates and 4 near, " in progress_line(near, limits(), 2.0)
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

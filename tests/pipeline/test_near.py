@@ -84,6 +84,18 @@ async def test_a_resumed_crawl_goes_on_finding(tmp_path: Path) -> None:
     assert _clusters(tmp_path / "thrice") == _clusters(tmp_path / "once")
 
 
+async def test_nobody_knows_the_keys_of_a_crawl(tmp_path: Path) -> None:
+    """Two crawls of the same pages find them by other keys: pages can't be made to share one."""
+    keys: list[set[bytes]] = []
+    for name in ("one", "other"):
+        await _crawl(tmp_path / name, max_pages=40)
+        with closing(sqlite3.connect(tmp_path / name / "crawl.db")) as connection:
+            rows = connection.execute("SELECT keys FROM signatures").fetchall()
+        keys.append({row[0][at : at + 8] for row in rows for at in range(0, len(row[0]), 8)})
+    assert min(map(len, keys)) > 100
+    assert not keys[0] & keys[1]
+
+
 async def test_a_near_duplicate_is_told(tmp_path: Path) -> None:
     """It stays fetched, with an edge of its kind to the earlier page, which `why` names with how near it is."""
     status, _ = await _crawl(tmp_path)

@@ -37,7 +37,8 @@ class CrawlSettings(_Section):
     )
     concurrency: Count = Field(default=64, ge=1, le=4096, description="requests under way at once, all hosts together")
     workers: Literal["auto"] | Annotated[Count, Field(ge=1, le=64)] = Field(
-        default="auto", description="processes that fetch and parse; auto: one, and more once it is the brake"
+        default="auto",
+        description="processes in all; those beyond the first fetch and parse; auto: one, and more once it is busy",
     )
     nofollow: Literal["respect", "follow"] = Field(
         default="respect", description="whether links marked nofollow (rel, meta robots, X-Robots-Tag) are left alone"

@@ -40,8 +40,11 @@ DEMO_SETTINGS: dict[str, dict[str, Any]] = {
 @click.command()
 @click.option("--serve-only", is_flag=True, help="Serve the demo web until Ctrl-C, and crawl nothing.")
 @click.option("-o", "--output", "directory", type=click.Path(path_type=Path), help="Where to keep it [a new folder].")
+@click.option("--memory", metavar="SIZE", help="For weaver's own structures [64MiB].")
 @output_flags
-def demo(serve_only: bool, directory: Path | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+def demo(
+    serve_only: bool, directory: Path | None, memory: str | None, as_json: bool, quiet: bool, verbose: bool
+) -> None:
     """Serve a small web on this machine (four hosts, about 200 pages, every trick in the book) and crawl it."""
     if serve_only:
         asyncio.run(_serve())
@@ -49,24 +52,26 @@ def demo(serve_only: bool, directory: Path | None, as_json: bool, quiet: bool, v
     if directory is not None and holds_crawl(directory):
         raise DirectoryError(f"{directory} already holds a crawl: name another place with -o")
     place = directory or Path(tempfile.mkdtemp(prefix="weaver-demo-"))
-    settings = demo_settings()
+    settings = demo_settings(memory=memory)
     with asyncio.Runner(loop_factory=loop_factory(settings)) as runner:
-        ended, facts = runner.run(_crawl(place, quiet, verbose))
+        ended, facts = runner.run(_crawl(place, memory, quiet, verbose))
     _tell(ended, facts, place, as_json, quiet)
     sys.exit(EXIT_CODES.get(ended.exit_reason, ExitCode.FAILED))
 
 
-def demo_settings(web: DemoWeb | None = None) -> Settings:
-    """The settings of the demo crawl: those of DEMO_SETTINGS, and where the web is served."""
-    flags: list[tuple[str, Any]] = []
+def demo_settings(web: DemoWeb | None = None, memory: str | None = None) -> Settings:
+    """The settings of the demo crawl: those of DEMO_SETTINGS, the budget asked for, and where the web is served."""
+    flags: list[tuple[str, Any]] = [] if memory is None else [("memory.budget", memory)]
     if web is not None:
-        flags = [("crawl.seeds", (web.seed,)), ("scope.ports", tuple(map(port_of, web.origins.values())))]
+        flags += [("crawl.seeds", (web.seed,)), ("scope.ports", tuple(map(port_of, web.origins.values())))]
     return load_settings(None, None, flags, DEMO_SETTINGS)
 
 
-async def _crawl(place: Path, is_quiet: bool, is_verbose: bool) -> tuple[Ended, list[dict[str, Any]]]:
+async def _crawl(
+    place: Path, memory: str | None, is_quiet: bool, is_verbose: bool
+) -> tuple[Ended, list[dict[str, Any]]]:
     async with demo_web() as web:
-        settings = demo_settings(web)
+        settings = demo_settings(web, memory)
         progress = progress_for("the demo web", settings.crawl, is_quiet)
         ended = await crawl_job(Job(settings, place, progress, has_page_lines=is_verbose))
         return ended, findings(place, web)

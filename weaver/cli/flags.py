@@ -35,7 +35,7 @@ LIMIT_FLAGS = (
     SettingFlag("--delay", "politeness.delay", "Between two requests to one host, such as 1s."),
     SettingFlag("--per-host", "politeness.per_host", "Requests under way at one host.", int),
     SettingFlag("--concurrency", "crawl.concurrency", "Requests under way at once, all hosts together.", int),
-    SettingFlag("--workers", "crawl.workers", "Processes that fetch and parse, or auto."),
+    SettingFlag("--workers", "crawl.workers", "Processes in all, or auto: more than one once it is busy."),
     SettingFlag("--user-agent", "politeness.user_agent", "Sent with each request."),
     SettingFlag("--contact", "politeness.contact", "A URL or e-mail address that site owners can write to."),
     SettingFlag("--warc", "warc.directory", "Archive all that is fetched, in DIR seen from the crawl's directory."),

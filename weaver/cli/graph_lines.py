@@ -114,7 +114,7 @@ def path_lines(document: Document) -> Iterator[str]:
         if len(levels) > LEVELS_SHOWN:
             yield f"... {len(levels) - LEVELS_SHOWN} further levels"
     elif document["path"]:
-        yield f"{document['hops']} links"
+        yield f"{document['hops']} link{'' if document['hops'] == 1 else 's'}"
         for step in document["path"]:
             yield f"{step['id']:>10}  {printable(step['url'])}"
     else:

@@ -88,7 +88,8 @@ def _figures(status: Status, per_second: float) -> Table:
     skipped = sum(pages.get("skipped", {}).values())
     table = Table.grid(padding=(0, 2))
     table.add_row("pages", f"{pages_done(status):,}", f"{per_second:.1f}/s", f"{pages.get('new', 0):,} new")
-    table.add_row("", f"{pages.get('duplicate', 0):,} duplicate", _failed(pages), f"{skipped:,} skipped")
+    near = f", {pages['near_duplicates']:,} near" if pages.get("near_duplicates") else ""
+    table.add_row("", f"{pages.get('duplicate', 0):,} duplicate{near}", _failed(pages), f"{skipped:,} skipped")
     table.add_row(
         "queue",
         f"{urls.get('queued', 0):,} waiting",

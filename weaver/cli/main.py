@@ -14,6 +14,7 @@ from weaver.base.version import VERSION
 from weaver.cli.exit_codes import ExitCode, error_code
 from weaver.cli.lazy import CommandEntry, LazyGroup
 from weaver.cli.terminal import printable
+from weaver.native import description as native_state
 
 COMMANDS = {
     "crawl": CommandEntry("weaver.cli.crawl:crawl", "Crawl from one or more seeds."),
@@ -96,7 +97,7 @@ def _give_up_stdout() -> None:
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, is_wanted: bool) -> None:
     if is_wanted and not ctx.resilient_parsing:
-        click.echo(f"weaver {VERSION}")
+        click.echo(f"weaver {VERSION}, {native_state()}")
         ctx.exit()
 
 

@@ -101,12 +101,16 @@ def progress_line(status: Status, settings: CrawlSettings, per_second: float) ->
         f"{per_second:.1f}/s",
         f"{urls.get('queued', 0):,} queued",
         f"{hosts_known(status):,} hosts",
-        f"{pages.get('duplicate', 0):,} duplicates",
+        f"{pages.get('duplicate', 0):,} duplicates" + _near(pages.get("near_duplicates", 0)),
         f"{pages.get('failed', 0):,} failed",
         f"RSS {format_size(status.get('memory', {}).get('rss_bytes', 0))}",
     ]
     left = left_s(status, settings, per_second)
     return ", ".join(parts) + (f", {format_duration(left)} left" if left is not None else "")
+
+
+def _near(pages: int) -> str:
+    return f" and {pages:,} near" if pages else ""
 
 
 def hosts_known(status: Status) -> int:

@@ -138,6 +138,11 @@ class WatchedConnection(ResponseHandler):
             self._meter.headers(message.raw_headers)
         super().feed_data(data, size)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp asks for it at the end of every body, though few were ever paused."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
         """aiohttp tells nobody who reads a body that its framing broke: the reader would wait for its deadline."""
         super().set_exception(exc, *(() if exc_cause is None else (exc_cause,)))

@@ -196,7 +196,9 @@ class AiohttpTransport:
             self._cookies.keep(*_cookie_place(target), lines, is_secure=target[0].is_https)
         is_redirect = message.code in _REDIRECTS and "location" in headers
         cap_bytes = min(request.max_body_bytes, REDIRECT_BODY_BYTES) if is_redirect else request.max_body_bytes
-        await _claimed(headers, request.room, cap_bytes)
+        claim_bytes = _claim_bytes(headers, cap_bytes)
+        if not request.room.try_grow(REQUEST_BYTES + claim_bytes):
+            await request.room.grow(REQUEST_BYTES + claim_bytes)
         body, truncated_by = await self._body(message, content, request.room, cap_bytes)
         if meter.violation:
             connection.close()
@@ -243,9 +245,9 @@ def _cookie_place(target: Target) -> tuple[str, str]:
     return origin.host, path.partition("?")[0]
 
 
-async def _claimed(headers: Mapping[str, str], room: Admission, cap_bytes: int) -> None:
-    """Make room for the length that the server names, before the socket is read on; it may lie, so not for all."""
-    await _grown(room, min(int(headers.get("content-length", "0")), cap_bytes, _MOST_CLAIMED_BYTES))
+def _claim_bytes(headers: Mapping[str, str], cap_bytes: int) -> int:
+    """What room is made for before the socket is read on: the length that the server names; it may lie, so not all."""
+    return min(int(headers.get("content-length", "0")), cap_bytes, _MOST_CLAIMED_BYTES)
 
 
 async def _grown(room: Admission, body_bytes: int) -> None:

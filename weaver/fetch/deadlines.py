@@ -1,7 +1,7 @@
 """Deadlines: one timeout for many requests, kept by one timer instead of one each.
 
-With `asyncio.timeout` a request cost 5 us of CPU more (benchmarks/fetch.py: 17 us over bare aiohttp, now 12). Since all
-have the same timeout, the first that began is the first that expires, and one timer for it will do.
+With `asyncio.timeout` a request cost 5 us of CPU more (benchmarks/fetch.py). Since all have the same timeout, the first
+that began is the first that expires, and one timer for it will do.
 """
 
 from __future__ import annotations

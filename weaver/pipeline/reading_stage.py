@@ -48,14 +48,13 @@ def build_workers(
 
 
 def asked_workers(settings: Settings) -> int | None:
-    """The number of workers that the user wants; None where weaver may choose."""
+    """The number of processes that the user wants in all; None where weaver may choose."""
     return None if settings.crawl.workers == "auto" else settings.crawl.workers
 
 
 def base_bytes_of_workers(settings: Settings) -> int:
     """What the workers that the user wants will have resident before their first task."""
-    count = asked_workers(settings) or 1
-    return WORKER_BASE_BYTES * count if count > 1 else 0
+    return WORKER_BASE_BYTES * ((asked_workers(settings) or 1) - 1)
 
 
 def has_room_for_workers(meter: Meter, budget: Budget, baseline_bytes: int, count: int) -> bool:

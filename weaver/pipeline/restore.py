@@ -40,6 +40,8 @@ MOST_BLOCK_EDGES = 20_000_000
 MOST_ROW_EDGES = 2_000_000
 # Some 1 s; at least as many as may wait for their keys to be merged. Older ones are looked up on disk.
 MOST_RESTORED_SIGNATURES = 40_000
+# A quarter of a second; of a template with more the newest are enough, for it is far over its bound.
+MOST_RESTORED_DUPLICATES = 20_000
 
 
 def restore_counters(counters: Counters, counts: Counts) -> None:
@@ -81,8 +83,8 @@ def restore_depths(connection: Connection, depths: Depths | None) -> None:
 
 
 def restore_duplicates(connection: Connection, duplicate_links: DuplicateLinks) -> None:
-    """How many duplicates of each template have been met, so that their bound holds over all runs."""
-    for url in duplicate_urls(connection):
+    """How many of the newest duplicates each template has, so that their bound holds over all runs."""
+    for url in duplicate_urls(connection, MOST_RESTORED_DUPLICATES):
         duplicate_links.are_followed(template_of(url))
 
 

@@ -11,7 +11,6 @@ import importlib
 import os
 import signal
 import socket
-import struct
 import sys
 import time
 import traceback
@@ -28,6 +27,7 @@ from weaver.memory.meter import Meter
 from weaver.reading.messages import (
     BEGIN,
     FAULT,
+    MARK,
     READ,
     READY,
     STATE,
@@ -40,7 +40,6 @@ from weaver.reading.orders import Orders, unpacked_orders
 from weaver.reading.reading import LocalReader, Reading
 
 STATE_INTERVAL_S = 0.5
-MARK = struct.Struct("<q")
 
 
 class _MarkingReader(LocalReader):
@@ -109,7 +108,7 @@ class Child:
         if orders.is_collector_tuned:
             self._collector = Collector(clock, "tuned")
             self._collector.start()
-        self._channel.send((READY, self._meter.rss()))
+        self._channel.send((READY, self._meter.rss(), time.process_time()))
 
     async def _run(self, message: Message) -> None:
         assert self._fetcher is not None

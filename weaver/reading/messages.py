@@ -10,7 +10,7 @@ import asyncio
 import marshal
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from weaver.base.page import Exchange, Failure, Fetched, Parsed, Response, Task, TaskKind
 from weaver.reading.reading import Reading
@@ -22,6 +22,8 @@ BEGIN, READ, RELEASE = range(3)
 # From the worker: it stands; what came of a task; the task met a fault of weaver's; how the worker is.
 READY, ANSWER, FAULT, STATE = range(4)
 
+# The number of the task that a worker parses, where its crawl finds it when the worker has ended.
+MARK = struct.Struct("<q")
 _LENGTH = struct.Struct("<I")
 
 
@@ -33,25 +35,25 @@ class Channel(asyncio.Protocol):
         self._on_end = on_end
         self._transport: asyncio.Transport | None = None
         self._outbox: list[bytes] = []
-        self._inbox = bytearray()
+        self._parts: list[bytes] = []
+        self._had_bytes = 0
+        self._needed_bytes = _LENGTH.size
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports are those of asyncio by what they do, not by their class.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        inbox = self._inbox
-        inbox += data
-        start, end = 0, len(inbox)
-        while end - start >= _LENGTH.size:
-            (size_bytes,) = _LENGTH.unpack_from(inbox, start)
-            begin, start_of_next = start + _LENGTH.size, start + _LENGTH.size + size_bytes
-            if start_of_next > end:
-                break
-            message = marshal.loads(inbox[begin:start_of_next])  # noqa: S302 - the other end is this program
-            start = start_of_next
+        self._parts.append(data)
+        self._had_bytes += len(data)
+        if self._had_bytes < self._needed_bytes:
+            return
+        view, start = memoryview(b"".join(self._parts)), 0
+        while (needed_bytes := _size_at(view, start)) <= len(view) - start:
+            message = marshal.loads(view[start + _LENGTH.size : start + needed_bytes])  # noqa: S302 - our own words
+            start += needed_bytes
             self._on_message(message)
-        del inbox[:start]
+        self._parts, self._had_bytes, self._needed_bytes = [bytes(view[start:])], len(view) - start, needed_bytes
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._transport = None
@@ -74,6 +76,13 @@ class Channel(asyncio.Protocol):
         self._flush()
         if self._transport is not None:
             self._transport.close()
+
+
+def _size_at(view: memoryview, start: int) -> int:
+    """The bytes of the message that begins there, its length included; of the length alone where that is not whole."""
+    if len(view) - start < _LENGTH.size:
+        return _LENGTH.size
+    return _LENGTH.size + int(_LENGTH.unpack_from(view, start)[0])
 
 
 def packed_task(number: int, task: Task, *, wants_body: bool) -> Message:

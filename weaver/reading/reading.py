@@ -68,7 +68,7 @@ class LocalReader:
             return Reading(fetched)
         if not self._is_page(task, fetched):
             return Reading(fetched, body_bytes=len(fetched.body))
-        room.settle(room.held_bytes + peak_bytes(fetched))
+        room.settle(room.held_bytes + peak_bytes(fetched, self._parse))
         if len(fetched.body) <= LARGE_BYTES:
             return self._read(task, fetched)
         return await asyncio.get_running_loop().run_in_executor(self._aside, self._read, task, fetched)

@@ -13,11 +13,11 @@ import tempfile
 from pathlib import Path
 
 from weaver.base.page import Task
-from weaver.reading.child import MARK
 from weaver.reading.messages import (
     ANSWER,
     BEGIN,
     FAULT,
+    MARK,
     READY,
     RELEASE,
     STATE,
@@ -128,7 +128,8 @@ class Worker:
         if kind == STATE:
             self._told(*message[1:])
         elif kind == READY:
-            self.base_bytes = self.rss_bytes = message[1]
+            self._told(*message[1:])
+            self.base_bytes = self.rss_bytes
             self.is_alive = True
             self._stands.set()
         else:

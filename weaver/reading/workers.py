@@ -26,6 +26,7 @@ NAMES_SHARE = 16
 # A loop that did nothing else for so long holds the crawl back; before that, a process more would be wasted.
 BUSY_SHARE = 0.8
 BUSY_S = 5
+TICK_S = 1.0
 MOST_BY_ITSELF = 4
 # How far the worker that has a host's connections may be ahead of the least busy one, in tasks.
 LEAN = 2
@@ -44,8 +45,9 @@ _HREF_BYTES = 80
 class Workers:
     """Reads by processes beside this one, and by `local` where there are none (yet).
 
-    `count` of them, from the start; None for as many as there are cores once the loop is busy. One that ends is
-    replaced, and its tasks are answered as by a machine that had no room for them: they wait, and are tried again.
+    `count` processes in all, this one among them, from the start; None for as many as there are cores once the loop
+    is busy. One that ends is replaced, and its tasks are answered as by a machine that had no room for them: they
+    wait, and are tried again.
     With `is_bound` a host's tasks are read by one worker only, which has its cookies, never by `local`.
     """
 
@@ -89,7 +91,7 @@ class Workers:
             if cores() > 1 and not self._is_bound:
                 self._watching = asyncio.create_task(self._watch(), name="weaver workers")
         elif self._count > 1:
-            self._start(self._count)
+            self._start(self._count - 1)
 
     async def close(self) -> None:
         """End all of them."""
@@ -184,10 +186,10 @@ class Workers:
         busy_s = 0
         while busy_s < BUSY_S:
             wall_s, cpu_s = time.monotonic(), time.thread_time()
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(TICK_S)
             share = (time.thread_time() - cpu_s) / (time.monotonic() - wall_s)
             busy_s = busy_s + 1 if share > BUSY_SHARE else 0
-        count = min(cores(), MOST_BY_ITSELF)
+        count = min(cores(), MOST_BY_ITSELF) - 1
         if self._may_start(count):
             self._start(count)
 
