@@ -90,6 +90,31 @@ def test_real_pages_are_plain_and_read_as_their_tree(site: DebianSite) -> None:
     assert sum(one is not None for one in found) > len(found) // 2
 
 
+@pytest.mark.parametrize(
+    ("markup", "hrefs", "text"),
+    [
+        (b"<p><b>x<p>y</b>z", [], "x\ny z"),
+        (b"<h3><a name=n></h3><p>t<a href=1>u</a>v", ["1"], "t u v"),
+        (b"<p><small><i>x</small></i> y<p>z", [], "x  y\nz"),
+        (b"<p><a href=1>x<p>y<p>z</a>", ["1", "1", "1"], "x\ny\nz"),
+        (b"<a href=1>x<a href=2>y", ["1", "2"], "x y"),
+        (b"<table><tr><td><b>x<td>y</table>z", [], "x\ny\nz"),
+    ],
+)
+def test_elements_that_are_opened_again_are_plain(markup: bytes, hrefs: list[str], text: str) -> None:
+    """Formatting elements and links that are closed with a block around them go on in the next, as in the tree."""
+    contents = plain_contents(b"<body>" + markup, SETTINGS)
+    assert contents is not None
+    assert (contents.hrefs, contents.text) == (hrefs, text)
+    assert differences(b"<body>" + markup) == {}
+
+
+def test_a_plain_page_whose_tree_would_cost_much_is_left_to_the_guard() -> None:
+    """Elements that are opened again as often as the guard would not let pass are no plain page."""
+    assert plain_contents(b"<p><a href=" + b"x" * 100 + b">" + b"<p>x" * 5_000, SETTINGS) is not None
+    assert plain_contents(b"<p><a href=" + b"x" * 100_000 + b">" + b"<p>x" * 5_000, SETTINGS) is None
+
+
 def test_a_plain_page_is_read_at_all() -> None:
     """A well-formed page with nested tables, forms, lists and a drawing is plain."""
     markup = (
@@ -105,11 +130,11 @@ def test_a_plain_page_is_read_at_all() -> None:
     [
         b"<body><b><p>x</b>y</p>",
         b"<body><table>x<tr><td>y</table>",
-        b"<body><a href=1>x<a href=2>y",
         b"<body><template><a href=1>x</a></template>",
         b"<body><math><mi>x</mi></math>",
         b"<body>a\x00b",
         b"<body>\xff\xfe",
+        b"<title>\xff</title><body>\xff",
         b"<body><svg><g>",
         b"<base>" * 1_001,
         b"<body><script>x",

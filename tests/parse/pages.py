@@ -59,6 +59,7 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "formatting opened again, three of a kind": _repeated(b"<p>x", b"<p><b><b><b><i><i><i><u><u><u><s><s><s>"),
     "wide formatting opened again": lambda size: b"<p><b " + _numbered("a# ")(size // 4) + b">" + b"<p>x" * (size // 8),
     "a wide link opened again": lambda size: b"<p><a " + _numbered("a# ")(size // 4) + b">" + b"<p>x" * (size // 8),
+    "a long link opened again": lambda size: b"<p><a href=" + b"x" * (size // 2) + b">" + b"<p>x" * (size // 8),
     "attributes": lambda size: b"<a " + _numbered("a# ")(size) + b"href=x>",
     "attributes with greater-than signs": lambda size: b"<a " + _numbered('a#=">" ')(size) + b"href=x>",
     "attributes with tags": lambda size: b"<a " + _numbered('a#="<b>" ')(size) + b"href=x>",

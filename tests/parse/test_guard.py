@@ -75,6 +75,7 @@ def test_short_hostile_html_costs_little(name: str) -> None:
         b"<span><p></span><div></div>" * 1_100,
         b"<p a b c d>x</p>" * 60_000,
         b"<svg><g a b c d></g></svg>" * 60_000,
+        b"<p><a href=" + b"x" * 100_000 + b">" + b"<p>x" * 5_000,
         b"<p><b><i>" + b"".join(b"<font size=%d>" % size for size in range(500)) + b"<p>x" * 2_000,
     ],
 )

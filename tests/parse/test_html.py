@@ -134,6 +134,25 @@ def test_text_is_what_a_reader_without_scripts_sees() -> None:
     assert page.text.split() == ["a", "b", "n", "<c"]
 
 
+@pytest.mark.parametrize("max_tree", [0, ParseSettings().max_tree], ids=["flat", "as ever"])
+@pytest.mark.parametrize("refused", ["", "<math></math>"], ids=["plain", "treed"])
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("a<b>b</b>c<p>d<p>e", "a b c\nd\ne"),
+        ("<ul><li>a<li><i>b</i> c</ul>d", "a\nb  c\nd"),
+        ("<table><tr><td>a<td>b<tr><th>c</table>d", "a\nb\nc\nd"),
+        ("a<br>b<hr>c</br>d<!-- -->e", "a\nb\nc\nd e"),
+        ("<select><option>a<option>b</select><legend>c</LEGEND>d", "a\nb\nc\nd"),
+        ("<div>a<div></div></div>\n<p>b\nc</p>", "a\nb\nc"),
+    ],
+)
+def test_blocks_end_lines_of_the_text(markup: str, text: str, refused: str, max_tree: int) -> None:
+    """Texts that a block's border parts are on lines of their own, however the page is read; others a space apart."""
+    page = parse_page(response(f"<body>{refused}{markup}".encode()), ParseSettings(max_tree=max_tree))
+    assert [line for line in page.text.split("\n") if line] == text.split("\n")
+
+
 def test_a_page_that_is_no_html_is_not_parsed() -> None:
     """Bodies of other types give no links and no text."""
     page = parsed(b"<a href=x>", "text/plain")

@@ -17,6 +17,11 @@ def test_self_closing_elements_close() -> None:
     assert (page.hrefs, page.text.split(), page.note, page.is_html) == (["a", "b"], ["t", "u"], "", True)
 
 
+def test_blocks_end_lines_of_the_text() -> None:
+    """Texts that a block's border parts are on lines of their own, others are a space apart."""
+    assert parsed(XHTML + b"<p>a<b>b</b></p><div/>c<br/>d<x:p>e</x:p></html>", TYPE).text == "a b\nc\nd e"
+
+
 def test_the_head_is_read() -> None:
     """Base, canonical, robots and title mean in XHTML what they mean in HTML."""
     page = parsed(

@@ -50,12 +50,10 @@ static const char *const OF_FORMULAS[] = {
 };
 static const char *const TEXT_OF_FORMULAS[] = {"mi", "mn", "mo", "ms", "mtext", "annotation", NULL};
 
-static bool is_name_end(char c) { return is_space(c) || c == '/' || c == '>'; }
-
 /* The end of the name that begins here. */
 static const char *name_end(const char *at, const char *end)
 {
-    while (at < end && !is_name_end(*at))
+    while (at < end && !ends_tag_name(*at))
         at++;
     return at;
 }
@@ -107,7 +105,7 @@ static const char *pass_comment(const char *at, const char *end)
 static const char *end_tag_of(const char *at, const char *end, const char *name, Py_ssize_t length)
 {
     while ((at = find(at, end, '<'))) {
-        if (end - at > length + 2 && at[1] == '/' && is_name_end(at[length + 2])
+        if (end - at > length + 2 && at[1] == '/' && ends_tag_name(at[length + 2])
             && !strncasecmp(at + 2, name, (size_t)length))
             return at;
         at++;
@@ -207,7 +205,7 @@ typedef struct {
     Scan scan;
     Harvest harvest;
     long long templates;
-    bool is_in_head, has_text;
+    bool is_in_head, has_text, has_border;
     int heads;
 } Flat;
 
@@ -233,9 +231,10 @@ static bool add_text(Flat *flat, const char *from, const char *to, bool is_marku
     if (!is_seen(flat, from, to))
         return true;
     flat->is_in_head = false;
-    if (flat->has_text && !buffer_add(text, " ", 1))
+    if (flat->has_text && !buffer_add(text, flat->has_border ? "\n" : " ", 1))
         return false;
     flat->has_text = true;
+    flat->has_border = false;
     Py_ssize_t place = text->length;
     if (!(is_markup ? decode_references(text, from, to, false) : buffer_add(text, from, to - from)))
         return false;
@@ -283,6 +282,7 @@ static bool take_token(Flat *flat, const Token *token)
         return harvest_title(&flat->harvest, token->content, token->end);
     if (!token->name)
         return true;
+    flat->has_border = flat->has_border || tag_of(token->name, (size_t)token->name_length)->is_block;
     if (token->is_end)
         take_end(flat, token);
     return token->is_end || take_start(flat, token);

@@ -222,7 +222,7 @@ PyObject *harvest_found(const Harvest *harvest, const char *errors)
     const Piece all = {harvest->text.bytes, 0, harvest->text.length, true};
     PyObject *hrefs = PyList_New(0), *nofollow = PyList_New(0), *heads = PyList_New(0), *answer = NULL;
     PyObject *title = harvest->title.is_there ? text_of(harvest, &harvest->title, errors) : Py_NewRef(Py_None);
-    PyObject *text = text_of(harvest, &all, errors);
+    PyObject *text = title ? text_of(harvest, &all, errors) : NULL;
     if (hrefs && nofollow && heads && title && text && list_links(harvest, errors, hrefs, nofollow)
         && list_heads(harvest, errors, heads))
         answer = PyTuple_Pack(6, hrefs, nofollow, harvest->is_capped ? Py_True : Py_False, heads, title, text);

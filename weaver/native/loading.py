@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 # Raised with each change of what the compiled module offers: a build of other sources is not used.
-INTERFACE = 4
+INTERFACE = 6
 # Set to anything, it keeps the compiled module out: results are the same, slower.
 PURE = "WEAVER_PURE"
 
@@ -21,8 +21,11 @@ Found = tuple[list[str], list[str], bool, list[tuple[str, dict[str, str]]], str 
 class Compiled(Protocol):
     """What the compiled module offers."""
 
-    def read_page(self, markup: bytes, kinds: bytes, max_links: int, max_depth: int) -> Found | None:
-        """What is in a plain page; None: read the tree. Other threads run while a large one is read."""
+    def read_page(self, markup: bytes, kinds: bytes, max_links: int, max_depth: int) -> tuple[Found, bool] | None:
+        """What is in a plain page, and if its tree is sure to cost little; None: read the tree.
+
+        Other threads run while a large page is read.
+        """
         ...
 
     def read_flat(self, markup: bytes, max_links: int) -> Found:

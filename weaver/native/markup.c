@@ -1,6 +1,11 @@
 /* The letters and attributes of HTML; nothing is read from `end` on. */
 #include "markup.h"
 
+const unsigned char NAME_ENDS[256] = {
+    [' '] = ENDS_TAG_NAME, ['\t'] = ENDS_TAG_NAME, ['\n'] = ENDS_TAG_NAME, ['\f'] = ENDS_TAG_NAME,
+    ['\r'] = ENDS_TAG_NAME, ['/'] = ENDS_TAG_NAME, ['>'] = ENDS_TAG_NAME, ['='] = ENDS_ATTRIBUTE_NAME,
+};
+
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c; }
 
 bool is_blank(const char *from, const char *to)
@@ -56,7 +61,7 @@ bool next_attribute(Attribute *attribute)
         return false;
     }
     attribute->name = at++;
-    while (at < end && !is_space(*at) && *at != '/' && *at != '>' && *at != '=')
+    while (at < end && !ends_attribute_name(*at))
         at++;
     attribute->name_length = at - attribute->name;
     attribute->value = (Value){at, 0, true};

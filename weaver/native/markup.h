@@ -26,6 +26,13 @@ typedef struct {
 static inline bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\f' || c == '\r'; }
 static inline bool is_letter(char c) { return (unsigned char)((c | 0x20) - 'a') < 26; }
 
+/* What ends a name: of a tag, and of an attribute. */
+enum { ENDS_TAG_NAME = 1, ENDS_ATTRIBUTE_NAME = 2 };
+extern const unsigned char NAME_ENDS[256];
+
+static inline bool ends_tag_name(char c) { return NAME_ENDS[(unsigned char)c] & ENDS_TAG_NAME; }
+static inline bool ends_attribute_name(char c) { return NAME_ENDS[(unsigned char)c]; }
+
 bool is_blank(const char *from, const char *to);
 
 /* Whether a name in lower case stands here in any case; `at` has as many bytes. */

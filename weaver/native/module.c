@@ -35,7 +35,7 @@ static struct PyModuleDef definition = {
 };
 
 /* As in loading.py. */
-#define INTERFACE 4
+#define INTERFACE 6
 
 PyMODINIT_FUNC PyInit_compiled(void)
 {

@@ -23,6 +23,8 @@
 #define MOVED_BYTES_PER_STEP 10
 #define MOST_DRAWN_TAGS 450
 #define MOST_HEADS 1000
+/* Of anchors' tags that are read again. */
+#define MOST_REOPENED_BYTES (1 << 20)
 
 typedef enum { BEFORE_HTML, BEFORE_HEAD, IN_HEAD, AFTER_HEAD, IN_BODY, AFTER_BODY, AFTER_HTML } Phase;
 
@@ -33,6 +35,7 @@ typedef struct {
     Stack stack;
     Value values[WANTED];
     int names, heads;
+    Py_ssize_t reopened_bytes;
     long long attributes, tag_attributes, steps;
     int drawn_tags;  /* since the drawing began */
     bool has_odd_drawing; /* one that the simulation doesn't take whole */
@@ -66,6 +69,12 @@ static bool read_attributes(Page *page, bool is_wanted)
     long long count = 0;
     if (is_wanted)
         memset(page->values, 0, sizeof(page->values));
+    if (page->at < page->end && *page->at == '>') {
+        page->at++;
+        page->is_empty_tag = false;
+        page->tag_attributes = 0;
+        return page->names <= MOST_NAMES;
+    }
     while (next_attribute(&attribute)) {
         count++;
         note_name(page, attribute.name, attribute.name_length);
@@ -94,16 +103,49 @@ static bool is_telling(const Page *page, Rule rule)
     return rule == BASE;
 }
 
-/* Text of the body: one node, or what the node before it goes on with. */
+/* Text of the body: one node, or what the node before it goes on with; the borders of blocks end lines. */
 static bool add_text(Page *page, const char *from, const char *to)
 {
     Buffer *text = &page->harvest.text;
     if (from == to)
         return true;
-    if (!page->goes_on && page->has_text && !buffer_add(text, " ", 1))
+    if (!page->goes_on && page->has_text && !buffer_add(text, page->stack.has_border ? "\n" : " ", 1))
         return false;
     page->goes_on = page->has_text = true;
+    page->stack.has_border = false;
     return decode_references(text, from, to, false);
+}
+
+/* Open the formatting elements again that were closed with others: an anchor becomes another link. */
+static bool reopen(Page *page)
+{
+    Element element;
+    Verdict verdict;
+    while ((verdict = stack_reopen(&page->stack, &element)) == ENTER) {
+        Attribute attribute = {.at = element.name + element.length, .end = page->end};
+        Value values[WANTED] = {{0}};
+        page->goes_on = false;
+        while (element.tag->rule == ANCHOR && next_attribute(&attribute))
+            take_wanted(values, &attribute);
+        page->reopened_bytes += attribute.at - element.name;
+        if (page->reopened_bytes > MOST_REOPENED_BYTES || !harvest_link(&page->harvest, values))
+            return false;
+    }
+    return verdict == IGNORE;
+}
+
+/* What a start tag does before its element is there. */
+static bool prepare(Page *page, Rule rule)
+{
+    if (page->stack.drawings || page->stack.selects)
+        return true;
+    if (rule == ANCHOR && stack_close_anchor(&page->stack) == REFUSE)
+        return false;
+    if ((rule == OPTION || rule == OPTGROUP) && stack_has_lost(&page->stack))
+        return false;
+    bool stands_in_lost = rule == ORDINARY || rule == FORMATTING || rule == ANCHOR || rule == BUTTON || rule == ISLAND
+        || rule == SELECT || rule == SVG || rule == NOSCRIPT || rule == VOID || rule == BREAK || rule == AREA;
+    return !stands_in_lost || reopen(page);
 }
 
 static bool add_head(Page *page, const Tag *tag)
@@ -199,7 +241,7 @@ static bool start_in_body(Page *page, Element element)
     Rule rule = element.tag->rule;
     bool is_wanted = rule == ANCHOR || rule == AREA || rule == BASE || rule == META;
     bool is_drawn = page->stack.drawings > 0;
-    if (!read_attributes(page, is_wanted))
+    if (!prepare(page, rule) || !read_attributes(page, is_wanted))
         return false;
     Verdict verdict = stack_start(&page->stack, element, page->is_empty_tag);
     page->drawn_tags = rule == SVG ? 0 : page->drawn_tags + is_drawn;
@@ -211,6 +253,7 @@ static bool start_in_body(Page *page, Element element)
     if (verdict == IGNORE)
         return true;
     page->goes_on = false;
+    page->stack.has_border = page->stack.has_border || element.tag->is_block;
     switch (is_drawn ? DRAWN : rule) {
     case ANCHOR: case AREA:
         return harvest_link(&page->harvest, page->values);
@@ -284,16 +327,19 @@ static bool end_tag(Page *page, Element element)
     if (page->stack.drawings && (page->tag_attributes || ++page->drawn_tags > MOST_DRAWN_TAGS))
         page->has_odd_drawing = true;
     page->tag_attributes = 0;
+    if (rule == BREAK && !prepare(page, rule))
+        return false;
     Verdict verdict = stack_end(&page->stack, element);
     page->is_in_cell = page->is_in_cell && (rule < ISLAND || rule > COLUMN);
     page->goes_on = page->goes_on && verdict == IGNORE;
+    page->stack.has_border = page->stack.has_border || (verdict == ENTER && element.tag->is_block);
     return verdict != REFUSE && is_cheap(page, ORDINARY);
 }
 
 static bool take_tag(Page *page, bool is_end)
 {
     const char *name = page->at, *at = name;
-    while (at < page->end && !is_space(*at) && *at != '/' && *at != '>')
+    while (at < page->end && !ends_tag_name(*at))
         at++;
     Element element = {tag_of(name, (size_t)(at - name)), name, (size_t)(at - name)};
     page->at = at;
@@ -367,18 +413,20 @@ static bool take_text(Page *page, const char *from, const char *to)
             page->has_odd_drawing = true;
         if (!is_white && page->stack.tables && !page->is_in_cell)
             page->steps += page->length / MOVED_BYTES_PER_STEP;
-        return (is_white || !stack_moves_text(&page->stack)) && add_text(page, from, to);
+        return (is_white || !stack_moves_text(&page->stack)) && reopen(page) && add_text(page, from, to);
     default:
-        return is_white && add_text(page, from, to);
+        return is_white && reopen(page) && add_text(page, from, to);
     }
 }
+
+static bool opens_markup(char c) { return is_letter(c) || c == '/' || c == '!' || c == '?'; }
 
 static bool read_all(Page *page)
 {
     while (page->at < page->end) {
         const char *from = page->at, *next = find(from, page->end, '<');
         /* What doesn't open a tag is text. */
-        while (next && (next + 1 >= page->end || (!is_letter(next[1]) && !strchr("/!?", next[1]))))
+        while (next && (next + 1 >= page->end || !opens_markup(next[1])))
             next = find(next + 1, page->end, '<');
         if (!next)
             return take_text(page, from, page->end);
@@ -433,7 +481,8 @@ PyObject *read_page(PyObject *module, PyObject *arguments)
     bool is_plain = read_plain(&page, &markup, &kinds);
     if (thread)
         PyEval_RestoreThread(thread);
-    PyObject *answer = is_plain ? harvest_found(&page.harvest, "strict") : NULL;
+    PyObject *found = is_plain ? harvest_found(&page.harvest, "strict") : NULL;
+    PyObject *answer = found ? Py_BuildValue("(NO)", found, page.stack.is_unproven ? Py_False : Py_True) : NULL;
     if (!answer)
         answer = nothing_unless_fatal(&page);
     harvest_free(&page.harvest);

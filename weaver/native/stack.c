@@ -1,7 +1,7 @@
 /* What a start or end tag does to the stack of open elements (WHATWG HTML, 13.2.6.4.7 to 13.2.6.4.15).
 
-   Followed exactly: implied end tags, scopes, tables, what is left open or closed twice. Refused: what opens formatting
-   elements again, moves content out of tables, or depends on the page's mode. */
+   Followed exactly: implied end tags, scopes, tables, what is left open or closed twice, formatting elements that are
+   opened again. Refused: what moves elements that have been built, or depends on the page's mode. */
 #include "stack.h"
 
 #include <string.h>
@@ -34,20 +34,66 @@ static bool is_same(const Element *one, const Element *two)
 
 static void count(Stack *stack, Rule rule, int step)
 {
-    stack->anchors += rule == ANCHOR ? step : 0;
     stack->formatting += is_formatting(rule) ? step : 0;
     stack->tables += rule == TABLE ? step : 0;
     stack->drawings += rule == SVG || rule == DRAWN ? step : 0;
     stack->selects += rule == SELECT ? step : 0;
 }
 
-static Verdict push(Stack *stack, Element element)
+/* The cells and islands in which the list of active elements begins anew. */
+static bool is_marked(Rule rule) { return rule == CELL || rule == CAPTION || rule == ISLAND; }
+
+static Verdict put(Stack *stack, Element element)
 {
     if (stack->depth + stack->formatting + stack->loose >= stack->most)
         return REFUSE;
     stack->open[stack->depth++] = element;
+    stack->has_border = stack->has_border || element.tag->is_block;
     count(stack, element.tag->rule, 1);
     return ENTER;
+}
+
+/* The last active element of this name behind the last marker; -1 where there is none. */
+static int active_of(const Stack *stack, const Tag *tag)
+{
+    int at = stack->actives - 1;
+    while (at >= 0 && stack->active[at].element.tag && stack->active[at].element.tag != tag)
+        at--;
+    return at >= 0 && stack->active[at].element.tag ? at : -1;
+}
+
+/* Put what is on top of the stack at the end of the list. */
+static Verdict activate(Stack *stack, Element element)
+{
+    static const Element marker;
+    int alike = 1;
+    if (stack->actives == MOST_ACTIVE)
+        return REFUSE;
+    for (int at = stack->actives - 1; at >= 0 && stack->active[at].element.tag; at--)
+        alike += stack->active[at].element.tag == element.tag;
+    stack->is_crowded = stack->is_crowded || alike > 3;
+    stack->active[stack->actives++] = (Active){is_marked(element.tag->rule) ? marker : element, stack->depth - 1};
+    return ENTER;
+}
+
+static void deactivate(Stack *stack, int at)
+{
+    stack->actives--;
+    memmove(&stack->active[at], &stack->active[at + 1], (size_t)(stack->actives - at) * sizeof(Active));
+}
+
+static void forget_to_marker(Stack *stack)
+{
+    while (stack->actives && stack->active[--stack->actives].element.tag)
+        continue;
+}
+
+static Verdict push(Stack *stack, Element element)
+{
+    Rule rule = element.tag->rule;
+    if (put(stack, element) == REFUSE)
+        return REFUSE;
+    return is_formatting(rule) || is_marked(rule) ? activate(stack, element) : ENTER;
 }
 
 static Verdict push_implied(Stack *stack, const char *name)
@@ -56,25 +102,43 @@ static Verdict push_implied(Stack *stack, const char *name)
     return push(stack, (Element){tag_of(name, length), name, length});
 }
 
-static void pop(Stack *stack) { count(stack, rule_at(stack, --stack->depth), -1); }
+static void pop(Stack *stack)
+{
+    const Tag *tag = stack->open[--stack->depth].tag;
+    stack->has_border = stack->has_border || tag->is_block;
+    count(stack, tag->rule, -1);
+    for (int at = stack->actives - 1; is_formatting(tag->rule) && at >= 0; at--)
+        if (stack->active[at].place == stack->depth) {
+            stack->active[at].place = -1;
+            break;
+        }
+}
 
 static bool is_closed_by_others(Rule rule)
 {
     return rule == PARAGRAPH || rule == ITEM || rule == DESCRIPTION || rule == OPTION || is_of_table(rule);
 }
 
-/* Close the element at this place and all in it; refuse where one of them would be opened again, or outlive it. */
+/* Close the element at this place and all in it; of those, formatting elements are lost, and a form is refused. */
 static Verdict close_from(Stack *stack, int place)
 {
-    int loose = 0;
+    int loose = 0, lost = 0;
+    Rule own = rule_at(stack, place);
     for (int at = stack->depth - 1; at > place; at--) {
-        if (rule_at(stack, at) == FORM || is_formatting(rule_at(stack, at)))
+        Rule rule = rule_at(stack, at);
+        if (rule == FORM || is_marked(rule))
             return REFUSE;
-        loose += !is_closed_by_others(rule_at(stack, at)) || rule_at(stack, place) == CELL;
+        lost += is_formatting(rule);
+        loose += !is_formatting(rule) && (!is_closed_by_others(rule) || own == CELL);
     }
+    if (lost && stack->is_crowded)
+        return REFUSE;
+    stack->is_unproven = stack->is_unproven || lost;
     stack->loose += loose ? loose + 1 : 0;
     while (stack->depth > place)
         pop(stack);
+    if (is_marked(own))
+        forget_to_marker(stack);
     return ENTER;
 }
 
@@ -93,7 +157,7 @@ static int in_scope(const Stack *stack, const Element *element, bool by_rule, Ru
 
 static int open_paragraph(const Stack *stack)
 {
-    static const Tag tag = {"p", 1, PARAGRAPH};
+    static const Tag tag = {"p", 1, PARAGRAPH, true};
     static const Element paragraph = {&tag, "p", 1};
     return in_scope(stack, &paragraph, true, BUTTON);
 }
@@ -175,7 +239,7 @@ static Verdict start_of_table(Stack *stack, Element element)
 /* A drawing holds elements of its own; what HTML would break out of it with, or goes on in, is refused (13.2.6.5). */
 static Verdict start_in_drawing(Stack *stack, Element element, bool is_empty)
 {
-    static const Tag drawn = {NULL, 0, DRAWN};
+    static const Tag drawn = {NULL, 0, DRAWN, false};
     size_t length = stack->open[stack->depth - 1].length;
     bool is_text_only = top_rule(stack) == DRAWN && (length == 4 || length == 5)
         && (!strncasecmp(stack->open[stack->depth - 1].name, "desc", length)
@@ -234,8 +298,6 @@ Verdict stack_start(Stack *stack, Element element, bool is_empty)
         return close_paragraph(stack);
     case BUTTON:
         return in_scope(stack, &element, true, HTML) < 0 ? push(stack, element) : REFUSE;
-    case ANCHOR:
-        return stack->anchors ? REFUSE : push(stack, element);
     case TABLE:
         if (stack->is_quirky)
             return open_paragraph(stack) < 0 ? push(stack, element) : REFUSE;
@@ -244,11 +306,12 @@ Verdict stack_start(Stack *stack, Element element, bool is_empty)
         if (top_rule(stack) == OPTION)
             pop(stack);
         return push(stack, element);
-    case ORDINARY: case FORMATTING: case ISLAND: case SELECT: case NOSCRIPT:
+    case ORDINARY: case FORMATTING: case ANCHOR: case ISLAND: case SELECT: case NOSCRIPT:
         return push(stack, element);
     case SVG:
         return is_empty ? ENTER : push(stack, element);
-    case VOID: case BREAK: case AREA: case BASE: case META: case LINK: case TEXTAREA: case RAW: case SCRIPT:
+    case VOID: case BARE_VOID: case BREAK: case AREA: case BASE: case META: case LINK: case TEXTAREA: case RAW:
+    case SCRIPT:
         return ENTER;
     default:
         return REFUSE;
@@ -300,16 +363,25 @@ static Verdict end_ordinary(Stack *stack, Element element)
     return IGNORE;
 }
 
+/* The adoption agency (13.2.6.4.7), as far as nothing is adopted: no special element is open within. */
 static Verdict end_formatting(Stack *stack, Element element)
 {
-    if (is_same(&stack->open[stack->depth - 1], &element)) {
-        pop(stack);
-        return ENTER;
+    int at = active_of(stack, element.tag), place = at < 0 ? -1 : stack->active[at].place;
+    if (at < 0) {
+        for (int open = stack->depth - 1; open >= 0; open--)
+            if (is_same(&stack->open[open], &element))
+                return REFUSE;
+        return IGNORE;
     }
-    for (int at = stack->depth - 1; at >= 0; at--)
-        if (is_same(&stack->open[at], &element))
+    for (int open = stack->depth - 1; place >= 0 && open > place; open--) {
+        stack->is_unproven = true;
+        if (rule_at(stack, open) >= FIRST_SPECIAL || stack->is_crowded)
             return REFUSE;
-    return IGNORE;
+    }
+    while (place >= 0 && stack->depth > place)
+        pop(stack);
+    deactivate(stack, at);
+    return place < 0 ? IGNORE : ENTER;
 }
 
 static Verdict end_form(Stack *stack, Element element)
@@ -360,13 +432,42 @@ Verdict stack_end(Stack *stack, Element element)
         return end_formatting(stack, element);
     case ORDINARY: case OPTION: case OPTGROUP: case NOSCRIPT:
         return end_ordinary(stack, element);
-    case VOID: case RULE: case AREA: case BASE: case META: case LINK:
+    case VOID: case BARE_VOID: case RULE: case AREA: case BASE: case META: case LINK:
         return IGNORE;
     case BREAK:
         return ENTER;
     default:
         return REFUSE;
     }
+}
+
+bool stack_has_lost(const Stack *stack)
+{
+    const Active *last = stack->actives ? &stack->active[stack->actives - 1] : NULL;
+    return last && last->element.tag && last->place < 0 && !stack->drawings && !stack->selects
+        && !is_between_cells(top_rule(stack));
+}
+
+Verdict stack_reopen(Stack *stack, Element *element)
+{
+    int at = stack->actives;
+    if (!stack_has_lost(stack))
+        return IGNORE;
+    while (at && stack->active[at - 1].element.tag && stack->active[at - 1].place < 0)
+        at--;
+    *element = stack->active[at].element;
+    stack->active[at].place = stack->depth;
+    return put(stack, *element);
+}
+
+Verdict stack_close_anchor(Stack *stack)
+{
+    static const char name[] = "a";
+    int at = active_of(stack, tag_of(name, 1));
+    if (at < 0)
+        return IGNORE;
+    stack->is_unproven = true;
+    return end_formatting(stack, stack->active[at].element);
 }
 
 bool stack_moves_text(const Stack *stack) { return is_between_cells(top_rule(stack)); }

@@ -39,6 +39,7 @@ typedef enum {
     HEAD,
     BODY,
     VOID,
+    BARE_VOID, /* one that opens no formatting elements again */
     BREAK, /* br: its end tag makes one too */
     RULE, /* hr */
     AREA,
@@ -56,6 +57,7 @@ typedef struct {
     const char *name; /* NULL: not in the table */
     size_t length;
     Rule rule;
+    bool is_block; /* by the standard's style sheet: its borders end lines of the text */
 } Tag;
 
 /* Whether a name is that of a drawing's element whose content follows no rules of its own. */

@@ -7,6 +7,15 @@ from dataclasses import dataclass
 from weaver.native.loading import Found
 from weaver.parse.head import HeadFacts
 
+# What the standard's style sheet displays as a block, a list item or a part of a table (WHATWG HTML, section 15.3), and
+# `br`: their borders end lines of the text.
+BLOCKS = frozenset((
+    "address", "article", "aside", "blockquote", "br", "caption", "center", "dd", "details", "dialog", "dir", "div",
+    "dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header",
+    "hgroup", "hr", "legend", "li", "listing", "main", "menu", "nav", "ol", "optgroup", "option", "p", "plaintext",
+    "pre", "search", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul", "xmp",
+))  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Contents:

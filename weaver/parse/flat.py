@@ -9,7 +9,7 @@ from itertools import islice
 
 from weaver.base.settings import ParseSettings
 from weaver.native import compiled
-from weaver.parse.contents import Contents
+from weaver.parse.contents import BLOCKS, Contents
 from weaver.parse.head import HeadFacts
 from weaver.parse.links import ASCII_WHITESPACE, is_nofollow
 from weaver.parse.tokens import CLOSED_TAG, NAME_AND_VALUE, TOKEN
@@ -20,6 +20,7 @@ _MOST_TOKENS = 600_000
 _LINKS = frozenset((b"a", b"area"))
 _HEAD_ELEMENTS = frozenset((b"base", b"meta", b"link"))
 _OF_THE_HEAD = _HEAD_ELEMENTS | {b"html", b"head", b"title", b"script", b"style", b"noscript", b"template"}
+_BLOCKS = frozenset(name.encode() for name in BLOCKS)
 _WANTED = frozenset((b"href", b"rel", b"name", b"http-equiv", b"content"))
 _REPLACEMENT = "\ufffd"
 # What numeric references of 0x80 to 0x9F mean (WHATWG HTML, section 13.2.5.80): windows-1252, where it has a character.
@@ -45,6 +46,7 @@ class FlatPage:
         self._nofollow_hrefs: list[str] = []
         self._is_capped = False
         self._texts: list[str] = []
+        self._separator = " "
 
     def add_link(self, attributes: Mapping[str, str]) -> None:
         if "href" not in attributes:
@@ -66,11 +68,18 @@ class FlatPage:
         if self._title is None:
             self._title = title
 
+    def add_border(self) -> None:
+        """Where a block begins or ends: the texts before and after are on lines of their own."""
+        self._separator = "\n"
+
     def add_text(self, text: str) -> None:
+        if self._texts:
+            self._texts.append(self._separator)
         self._texts.append(text)
+        self._separator = " "
 
     def contents(self) -> Contents:
-        text = " ".join(self._texts)
+        text = "".join(self._texts)
         return Contents(self._facts, self._title or "", self._hrefs, self._nofollow_hrefs, self._is_capped, text)
 
 
@@ -170,6 +179,8 @@ class _Flattening:
             self.page.add_title(decoded(title, is_attribute=False).replace("\0", _REPLACEMENT))
 
     def _add_tag(self, name: bytes, tag: bytes, *, is_last: bool) -> None:
+        if name.removeprefix(b"/") in _BLOCKS:
+            self.page.add_border()
         if name.startswith(b"/"):
             self._end(name[1:])
             return

@@ -22,6 +22,7 @@ from weaver.parse.tokens import SHORT_ELEMENT, SHORT_TAG
 _SURE_BYTES = 256 << 10
 _SURE_STEPS = 50_000_000
 _SURE_CLONES = 150_000
+_SURE_CLONED_BYTES = 32 << 20
 _SURE_MOVED_BYTES = 400_000_000
 _MOST_ROOTS = 50
 # No tree is built of more tags than these, for its nodes would take tens of megabytes, and building it is one long call
@@ -62,15 +63,22 @@ def _is_bounded(markup: bytes, census: Census, max_depth: int) -> bool:
 
 
 def _has_few_clones(markup: bytes, census: Census) -> bool:
-    """Whether few elements can be opened again, and those with few attributes, for each clone has them all.
+    """Whether few elements can be opened again, and those with few and short attributes, for each clone has them all.
 
     A formatting element that is closed in sight isn't opened again; of `<a>` there is never more than one.
     """
-    if len(markup) > _SMALL_BYTES and not all(map(_short_tag, repeat(markup), census.anchors_at)):
-        return False
-    most = _SURE_CLONES // (census.starts + 1)
     left_open = [at for at in census.formatting_at if not _short_element(markup, at)]
-    return len(left_open) <= most and all(map(_short_tag, repeat(markup), left_open))
+    formatting, anchors = _short_lengths(markup, left_open), _short_lengths(markup, census.anchors_at)
+    if not all(formatting) or (len(markup) > _SMALL_BYTES and not all(anchors)):
+        return False
+    clones = census.starts + 1
+    cloned_bytes = sum(formatting) + max(anchors, default=0)
+    return len(left_open) * clones <= _SURE_CLONES and cloned_bytes * clones <= _SURE_CLONED_BYTES
+
+
+def _short_lengths(markup: bytes, places: list[int]) -> list[int]:
+    """How long each tag is; 0 where it isn't short."""
+    return [tag.end() - tag.start() if tag else 0 for tag in map(_short_tag, repeat(markup), places)]
 
 
 def _has_short_tags(markup: bytes) -> bool:

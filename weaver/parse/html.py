@@ -12,7 +12,7 @@ from weaver.base.url import with_query_in
 from weaver.native import compiled
 from weaver.parse.census import Census, census_of
 from weaver.parse.charset import UTF_8, charset_of, query_codec, utf8_of
-from weaver.parse.contents import Contents
+from weaver.parse.contents import BLOCKS, Contents
 from weaver.parse.flat import flat_contents
 from weaver.parse.guard import has_few_tags, is_treeable
 from weaver.parse.head import HeadFacts
@@ -45,6 +45,9 @@ _FOREIGN = frozenset(("svg", "math", "mglyph", "malignmark"))
 # Who puts more elements than this between a drawing and a link in it does no harm by being missed.
 _FOREIGN_REACH = 64
 
+# A text node ends with a NUL, of which none has any; the borders of blocks are empty text nodes.
+_NODE_END = "\0"
+_line_ends = re.compile("\0\0+").sub
 _whitespace_runs = re.compile(f"[{ASCII_WHITESPACE}]+").sub
 
 
@@ -55,7 +58,8 @@ def parse_page(response: Response, settings: ParseSettings) -> Parsed:
     link is in one of the two. Links in drawings (SVG `a`) and in templates are none, as in a browser's list of links.
     On a page that isn't UTF-8, a query with other than ASCII comes percent-encoded in the page's charset.
     `text` is the body as a reader without scripts sees it: `noscript` is in, scripts, styles and frames are not; text
-    nodes are joined by a space. A header's refresh goes before the page's, its canonical after it.
+    nodes are joined by a line feed where a border of one of `BLOCKS` is between them, else by a space. A header's
+    refresh goes before the page's, its canonical after it.
     `note`: `deep_nesting` and `large_page` (read without a tree), `malformed_xml` (XHTML read as HTML), `links_capped`.
     """
     kind = kind_of(response)
@@ -230,5 +234,9 @@ def _visible_text(tree: LexborHTMLParser, unseen_tags: tuple[str, ...]) -> str:
         return ""
     for node in body.css(",".join(unseen_tags)) if unseen_tags else ():
         node.decompose(recursive=False)
-    text: str = body.text(separator=" ")
-    return text
+    for node in body.css("*"):
+        if node.tag in BLOCKS:
+            node.insert_before(b"")
+            node.insert_after(b"")
+    nodes: str = body.text(separator=_NODE_END)
+    return _line_ends("\n", nodes.strip(_NODE_END)).replace(_NODE_END, " ")

@@ -20,6 +20,7 @@ _ATTRIBUTE_PAIRS_PER_STEP = 2
 _MOST_CLONES = 150_000
 _CLONES_PER_TAG = 2
 _ATTRIBUTES_PER_CLONE = 8
+_BYTES_PER_CLONE = 512
 _LONG_TOKEN_BYTES = 512
 # Names that lexbor doesn't know are kept in a small hash table: many of them make each look-up slow.
 _MOST_NAMES = 4_000
@@ -209,7 +210,8 @@ class _OpenElements:
             self.is_in_cell = False
 
     def _open_formatting(self, name: bytes) -> None:
-        if not _short_tag(self.markup, self.tag_at):
+        short = _short_tag(self.markup, self.tag_at)
+        if not short or short.end() - self.tag_at > _BYTES_PER_CLONE:
             self._widen(name)
         # An <a> closes the one before it.
         if name != b"a" or self.stack[-1:] != [name]:
@@ -290,7 +292,7 @@ class _OpenElements:
 
     def _widen(self, name: bytes) -> None:
         attributes = next(self._openings(self.tag_at, len(self.markup)), b"")
-        clones = len(_attributes(attributes)) // _ATTRIBUTES_PER_CLONE
+        clones = max(len(_attributes(attributes)) // _ATTRIBUTES_PER_CLONE, len(attributes) // _BYTES_PER_CLONE)
         if name == b"a":
             self.anchor_clones = max(self.anchor_clones, clones)
         else:

@@ -1,15 +1,16 @@
 """A plain page: one whose links, head and text need no tree, for its markup alone says what the tree would.
 
 The compiled reader follows the tree builder's rules tag by tag, and gives up at the first thing that takes the tree
-itself to know: elements that are opened again, content moved out of tables, formulas, templates, bad bytes.
+itself to know: elements that are moved, content moved out of tables, formulas, templates, bad bytes.
 """
 
 from __future__ import annotations
 
 from weaver.base.settings import ParseSettings
 from weaver.native import compiled
-from weaver.parse.census import KIND_BY_PAIR
+from weaver.parse.census import KIND_BY_PAIR, census_of
 from weaver.parse.contents import Contents
+from weaver.parse.guard import has_few_tags, is_treeable
 
 _KINDS = KIND_BY_PAIR.tobytes()
 
@@ -20,5 +21,13 @@ def plain_contents(markup: bytes, settings: ParseSettings) -> Contents | None:
         return None
     if b"\r" in markup:
         markup = markup.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    found = compiled.read_page(markup, _KINDS, settings.max_links, settings.max_depth)
-    return None if found is None else Contents.of(found)
+    answer = compiled.read_page(markup, _KINDS, settings.max_links, settings.max_depth)
+    if answer is None:
+        return None
+    found, is_sure = answer
+    # What is read must not hang on whether anything is compiled: without it, the guard decides.
+    return Contents.of(found) if is_sure or _passes_guard(markup, settings) else None
+
+
+def _passes_guard(markup: bytes, settings: ParseSettings) -> bool:
+    return has_few_tags(markup) and is_treeable(markup, census_of(markup), settings.max_depth)

@@ -9,7 +9,7 @@ import re
 from html.entities import html5
 from xml.parsers import expat
 
-from weaver.parse.contents import Contents
+from weaver.parse.contents import BLOCKS, Contents
 from weaver.parse.flat import FlatPage
 
 _NAMESPACE = "http://www.w3.org/1999/xhtml"
@@ -92,12 +92,17 @@ class _Reader:
 
     def start(self, qualified_name: str, attributes: dict[str, str]) -> None:
         name = self.names.open(qualified_name, attributes)
+        self._end_line(name)
         self.unseen += name in _UNSEEN
         self.heads += name == "head"
         if name == "title" and not self.has_title:
             self.title = []
         elif not self.unseen:
             self._add(name, attributes)
+
+    def _end_line(self, name: str) -> None:
+        if name in BLOCKS:
+            self.page.add_border()
 
     def _add(self, name: str, attributes: dict[str, str]) -> None:
         if name in ("a", "area"):
@@ -107,6 +112,7 @@ class _Reader:
 
     def end(self, qualified_name: str) -> None:
         name = self.names.close(qualified_name)
+        self._end_line(name)
         self.unseen -= name in _UNSEEN
         self.heads -= name == "head"
         if name == "title" and self.title is not None:
