@@ -74,6 +74,20 @@ def test_each_page_has_its_advice(crawl: Path) -> None:
     assert {row["url"]: row["similarity"] for row in near}[f"{A}/story/long-name"] == 0.95, "its nearest later page"
 
 
+def test_the_rule_of_the_settings_is_the_report_s_rule(tmp_path: Path) -> None:
+    """Where the crawl had a rule for what stands for a cluster, the report goes by what it chose."""
+
+    def settle(writer: Writer) -> None:
+        _add_pages(writer)
+        writer.ask(lambda connection: settle_near_duplicates(connection, "first_seen")).result()
+        settings = '{"dedupe":{"representative":"first_seen"}}'
+        writer.ask(lambda connection: connection.execute("UPDATE runs SET settings = ?", (settings,))).result()
+
+    crawl = make_crawl(tmp_path / "crawl", extra=settle)
+    near = duplicates_document(crawl, top=9)["near"]
+    assert [cluster["url"] for cluster in near["clusters"]] == [PAGES[20][0], PAGES[30][0]]
+
+
 def test_exact_copies_are_counted_apart(crawl: Path) -> None:
     """What was fetched again byte for byte is waste; what is nearly the same may be meant."""
     document = duplicates_document(crawl, top=1)

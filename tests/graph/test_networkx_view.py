@@ -1,4 +1,4 @@
-"""The view of a graph on disk: to networkx it is a DiGraph like any other."""
+"""The views of a graph on disk and in RAM: to networkx each is a DiGraph like any other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from weaver.graph.interop import digraph, digraph_view
+from weaver.base.settings import GraphSettings
+from weaver.codec import BlockCodec
+from weaver.graph import GraphStore
+from weaver.graph.interop import digraph, digraph_view, store_view
+from weaver.graph.reverse_rows import ReverseRows
+from weaver.memory import Account
 
 NODES = 36
 CACHE_BYTES = 1 << 14
@@ -58,6 +63,31 @@ def viewed(graph: nx.DiGraph[int], cache_bytes: int = CACHE_BYTES) -> nx.DiGraph
     return digraph_view(
         len(graph), graph.number_of_edges(), successors.__getitem__, predecessors.__getitem__, cache_bytes
     )
+
+
+def stored(graph: nx.DiGraph[int]) -> GraphStore:
+    """A store with the graph, the first half of its pages sealed, each edge there in two kinds."""
+    store = GraphStore(GraphSettings(), Account("graph", 1 << 20))  # type: ignore[call-arg]
+    rows = {node: sorted(graph.successors(node)) for node in sorted(graph)}
+    half = [node for node in rows if node <= NODES // 2]
+    targets = np.array([target for node in half for target in rows[node]], np.uint32)
+    degrees = np.array([len(rows[node]) for node in half], np.uint32)
+    codec = BlockCodec()
+    for block in codec.encode_all(np.array(half, np.uint32), degrees, targets):
+        store.restore_block(block, codec.decode(block))
+    for node in rows.keys() - set(half):
+        row = np.array(rows[node] * 2, np.uint32)
+        store.add_page(node, row, bytes(len(row) // 2) + bytes([1]) * (len(row) // 2))
+    assert store.sealed_edges
+    return store
+
+
+def viewed_in_ram(graph: nx.DiGraph[int]) -> nx.DiGraph[int]:
+    """The view of a graph that is in a store."""
+    return store_view(stored(graph), cache_bytes=CACHE_BYTES)
+
+
+VIEWS = {"elsewhere": viewed, "in RAM": viewed_in_ram}
 
 
 def copied(graph: nx.DiGraph[int]) -> nx.DiGraph[int]:
@@ -212,9 +242,12 @@ def _circle(graph: nx.DiGraph[int]) -> list[Any]:
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_algorithms_say_the_same_of_the_view_and_of_a_copy(graph: str, algorithm: str) -> None:
-    """An algorithm of networkx gives the same on the view as on an ordinary DiGraph, or refuses both alike."""
-    assert _outcome(algorithm, viewed(GRAPHS[graph])) == _outcome(algorithm, copied(GRAPHS[graph]))
+def test_algorithms_say_the_same_of_the_views_and_of_a_copy(graph: str, algorithm: str) -> None:
+    """An algorithm of networkx gives the same on a view as on an ordinary DiGraph, or refuses both alike."""
+    expected = _outcome(algorithm, copied(GRAPHS[graph]))
+    assert {name: _outcome(algorithm, view(GRAPHS[graph])) for name, view in VIEWS.items()} == dict.fromkeys(
+        VIEWS, expected
+    )
 
 
 def _outcome(algorithm: str, graph: nx.DiGraph[int]) -> Any:
@@ -224,10 +257,11 @@ def _outcome(algorithm: str, graph: nx.DiGraph[int]) -> Any:
         return type(error), str(error)
 
 
+@pytest.mark.parametrize("kind", VIEWS)
 @pytest.mark.parametrize("graph", GRAPHS)
-def test_what_a_graph_is_asked_directly(graph: str) -> None:
-    """Counts, degrees, neighbours, membership and rows of the view are those of the graph."""
-    ordinary, view = copied(GRAPHS[graph]), viewed(GRAPHS[graph])
+def test_what_a_graph_is_asked_directly(graph: str, kind: str) -> None:
+    """Counts, degrees, neighbours, membership and rows of a view are those of the graph."""
+    ordinary, view = copied(GRAPHS[graph]), VIEWS[kind](GRAPHS[graph])
     assert (len(view), view.number_of_edges(), view.size()) == (
         len(ordinary),
         ordinary.number_of_edges(),
@@ -282,6 +316,36 @@ def test_the_view_refuses_what_would_change_it(change: Callable[[nx.DiGraph[int]
     with pytest.raises(nx.NetworkXError):
         change(view)
     assert view.nodes[1] == {}
+
+
+def test_the_view_of_a_store_follows_its_changes() -> None:
+    """What comes, changes, is removed or leaves RAM is seen by the view at once, forwards, backwards and in counts."""
+    store = stored(a_site())
+    view = store_view(store)
+    assert list(view[1]) == [2]
+    assert list(view.pred[2]) == [1, 4]
+    store.add_page(NODES + 1, np.array([2, 2], np.uint32), bytes([0, 1]))
+    assert (len(view), list(view[NODES + 1]), list(view.pred[2])) == (NODES + 1, [2], [1, 4, NODES + 1])
+    store.add_page(NODES + 1, np.array([3], np.uint32), bytes(1))
+    edges = view.number_of_edges()
+    assert (list(view[NODES + 1]), list(view.pred[2])) == ([3], [1, 4])
+    assert store.remove(NODES + 1)
+    assert (list(view[NODES + 1]), view.number_of_edges()) == ([], edges - 1)
+    assert store.evict(1) == [1]
+    assert (list(view[1]), list(view.pred[2])) == ([], [4])
+    assert view.number_of_edges() == len(list(view.edges)) == edges - 2
+
+
+def test_the_way_back_is_derived_once_a_version() -> None:
+    """However many pages are asked who links to them, one pass is made for each version of the graph."""
+    store = stored(a_site())
+    reverse = ReverseRows(store)
+    assert (reverse.builds, repr(reverse)) == (0, "ReverseRows(0 pairs of version -1, built 0 times)")
+    assert all(reverse.of(node) == sorted(a_site().predecessors(node)) for node in a_site())
+    assert (reverse.pairs, reverse.builds) == (a_site().number_of_edges(), 1)
+    store.evict(1)
+    assert (reverse.of(2), reverse.builds) == ([4], 2)
+    assert ReverseRows(GraphStore(GraphSettings(), Account("graph", 1 << 20))).pairs == 0  # type: ignore[call-arg]
 
 
 def test_a_copy_is_ones_own() -> None:

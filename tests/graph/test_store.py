@@ -361,6 +361,7 @@ def _blocks(rows: int) -> Iterator[tuple[bytes, DecodedBlock]]:
         (4 * MIB, {}),
         (4 * MIB, {"sealed": False}),
         (4 * MIB, {"max_edges": 20_000}),
+        (4 * MIB, {"max_edges": 1_000}),
         (4 * MIB, {"max_nodes": 3_000, "retention": "least_recently_seen"}),
         (100_000, {}),
         (4 * MIB, {"max_edges": 20_000, "retention": "host_share"}),

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from weaver.base.page import EdgeKind
 from weaver.base.settings import GraphSettings
-from weaver.codec import Row
+from weaver.codec import BlockCodec, Row
 from weaver.graph import GraphStore
 from weaver.graph.retention import POLICIES
 from weaver.memory import Account
@@ -84,6 +84,29 @@ class GraphMachine(RuleBasedStateMachine):
         """A site's pages come one after the other."""
         for node in range(first, first + pages * step, step):
             self.add(node, {(1 + (node * 7 + link * 3) % 5_000, 0) for link in range(links)}, True, False)
+
+    @rule(first=NODES, pages=st.integers(1, 300), links=st.integers(0, 20), step=st.integers(1, 3))
+    def restore(self, first: int, pages: int, links: int, step: int) -> None:
+        """Blocks of pages that have no row come as they are on disk, and after them the totals of the disk."""
+        rows = {
+            node: sorted({(1 + (node * 7 + link * 3) % 5_000, link % 2) for link in range(links)})
+            for node in range(first, first + pages * step, step)
+            if node not in self.pages
+        }
+        targets, kinds = columns([edge for row in rows.values() for edge in row])
+        degrees = np.array([len(row) for row in rows.values()], np.uint32)
+        codec, version = BlockCodec(), self.store.version
+        for block in codec.encode_all(np.array(list(rows), np.uint32), degrees, targets, kinds) if rows else ():
+            decoded = codec.decode(block)
+            self.store.restore_block(block, decoded, {node: host_of(node) for node in decoded.nodes.tolist()})
+            self.store.check()
+        for node, row in rows.items():
+            self.pages[node] = row
+            self._count(row, host_of(node), 1)
+            self.host_pages[host_of(node)] += 1
+            self.highest = max(self.highest, node, *(target for target, _ in row))
+        self.store.restore_totals(edges=dict(self.kinds), nodes=self.highest, hosts=HOSTS)
+        assert self.store.version > version
 
     def _count(self, row: list[Edge], host: int, sign: int) -> None:
         for target, kind in row:

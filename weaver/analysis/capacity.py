@@ -10,6 +10,7 @@ from weaver.analysis.store_costs import LINKS_PER_PAGE, PARTS, UNLIMITED, URLS_P
 from weaver.base.record import MAX_NODE_ID
 from weaver.base.settings import Settings
 from weaver.memory.budget import DEFAULT_SHARES
+from weaver.memory.processes import WORKER_BASE_BYTES, asked_workers, base_bytes_of_workers
 
 MIB = 1 << 20
 BASELINE_RSS_BYTES = 74 * MIB
@@ -80,9 +81,15 @@ def plan(settings: Settings, budget_bytes: int, shares: Mapping[str, float] = DE
         "slack_bytes": budget_bytes - sum(account["bytes"] for account in accounts.values()),
         "fits": fits,
         "constants": _constants(),
-        "rss_expected_bytes": BASELINE_RSS_BYTES + int(budget_bytes * (1 + BOUND_SHARE)),
+        "workers": asked_workers(settings),
+        "rss_expected_bytes": baseline_bytes(settings) + int(budget_bytes * (1 + BOUND_SHARE)),
         "disk": disk_bytes(1_000_000, 1_000_000),
     }
+
+
+def baseline_bytes(settings: Settings) -> int:
+    """What is resident before the first page, in this process and in those that the user wants beside it."""
+    return BASELINE_RSS_BYTES + base_bytes_of_workers(settings)
 
 
 def disk_bytes(urls: int, pages: int) -> Document:
@@ -173,6 +180,7 @@ def _constants() -> dict[str, float]:
     return {
         **{part.constant: round(part.unit_bytes, 1) for part in PARTS},
         "baseline_rss_bytes": BASELINE_RSS_BYTES,
+        "worker_base_bytes": WORKER_BASE_BYTES,
         "url_row_bytes": URL_ROW_BYTES,
         "page_row_bytes": PAGE_ROW_BYTES,
         "cold_lookup_us": COLD_LOOKUP_US,

@@ -33,7 +33,7 @@ from weaver.analysis.corpus_results import (
 )
 from weaver.analysis.corpus_sources import Fields, Source, sources_of
 from weaver.base.errors import DirectoryError, OtherWork, SettingsError
-from weaver.base.units import parse_size
+from weaver.base.units import format_size, parse_size
 from weaver.memory.budget import Budget
 from weaver.persistence.corpus_store import CorpusStore, SourceRow
 
@@ -256,7 +256,7 @@ def _budget(memory: int | str) -> Budget:
     except ValueError as error:
         raise SettingsError(f"memory: {error}") from error
     if limit < LEAST_MEMORY_BYTES:
-        raise SettingsError(f"expected at least {LEAST_MEMORY_BYTES >> 20}MiB of memory, got {memory}")
+        raise SettingsError(f"expected at least {format_size(LEAST_MEMORY_BYTES)} of memory, got {format_size(limit)}")
     return Budget(limit, SHARES)
 
 

@@ -37,7 +37,8 @@ def _rows(file: parquet.ParquetFile, path: Path, fields: Fields, position: int, 
             if isinstance(text, str) and len(text) > most_bytes:
                 yield Unreadable("too_long", f"{name}:{at}: over {most_bytes} bytes", at, at, passed)
             else:
-                yield row_item(row, fields, f"{name}:{at}", at, at, passed)
+                known = row if fields.text_field in row else dict.fromkeys(file.schema_arrow.names) | row
+                yield row_item(known, fields, f"{name}:{at}", at, at, passed)
 
 
 def _groups_from(file: parquet.ParquetFile, position: int) -> tuple[list[int], int]:

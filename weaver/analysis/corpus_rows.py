@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
@@ -18,6 +19,9 @@ import zstandard
 from weaver.analysis.corpus_sources import Document, Fields, Item, Unreadable
 
 SKIP_BYTES = 1 << 20
+SHOWN_FIELDS, SHOWN_CHARS = 8, 60
+"""Of a row that was not as expected: a stranger's data, told no further than that."""
+_JSON_NAMES = {type(None): "null", int: "a number", float: "a number", str: "a text", list: "a list", dict: "an object"}
 DAMAGED = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 """What a compressed file raises where it is cut short or isn't what its name says."""
 
@@ -26,13 +30,27 @@ def row_item(row: Mapping[str, Any], fields: Fields, where: str, position: int, 
     """A row as a document, or the reason why it is none."""
     text = row.get(fields.text_field)
     if not isinstance(text, str):
-        return Unreadable("no_text_field", f"{where}: no text in {fields.text_field!r}", position, place, passed)
+        told = f"{where}: expected text in {fields.text_field!r}, got {_got(row, fields.text_field)}"
+        return Unreadable("no_text_field", told, position, place, passed)
     given = row.get(fields.id_field or "id")
     if given is None and fields.id_field is None:
         return Document(where, text, position, place, passed)
     if isinstance(given, bool) or not isinstance(given, str | int | float):
-        return Unreadable("no_id_field", f"{where}: no id in {fields.id_field!r}", position, place, passed)
+        name = fields.id_field or "id"
+        told = f"{where}: expected a text or number in {name!r}, got {_got(row, name)}"
+        return Unreadable("no_id_field", told, position, place, passed)
     return Document(str(given), text, position, place, passed)
+
+
+def _got(row: Mapping[str, Any], name: str) -> str:
+    """What a row has where a field was looked for: its value's type, else the names of its fields."""
+    if name in row:
+        return _JSON_NAMES.get(type(row[name]), type(row[name]).__name__)
+    return _shortened(f"the fields {', '.join(map(repr, islice(row, SHOWN_FIELDS)))}") if row else "no field at all"
+
+
+def _shortened(told: str) -> str:
+    return told if len(told) <= SHOWN_CHARS else told[: SHOWN_CHARS - 3] + "..."
 
 
 def read_jsonl(path: Path, fields: Fields, position: int, place: int, most_bytes: int) -> Iterator[Item]:
@@ -94,7 +112,8 @@ def _line_item(line: bytes, fields: Fields, where: str, position: int, place: in
     except orjson.JSONDecodeError:
         row = _lenient(line)
     if not isinstance(row, dict):
-        return Unreadable("not_json", f"{where}: no JSON object", position, place, passed)
+        told = f"{where}: expected a JSON object, got {_shortened(repr(line[:SHOWN_CHARS].rstrip()))}"
+        return Unreadable("not_json", told, position, place, passed)
     return row_item(row, fields, where, position, place, passed)
 
 

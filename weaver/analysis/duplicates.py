@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
@@ -40,7 +41,7 @@ def duplicates_document(directory: Path, top: int) -> Document:
     with open_reader(directory) as reader:
         canonicals = _canonicals(reader)
         found = _added_up(_copies(reader, canonicals), top)
-        near = _added_up(near_members(directory, canonicals, reader.urls_of), top)
+        near = _added_up(_near(directory, reader, canonicals), top)
         run = reader.last_run()
         return {
             "directory": str(directory),
@@ -48,6 +49,7 @@ def duplicates_document(directory: Path, top: int) -> Document:
             "duplicates": {"pages": found.pages, "by": dict(found.same), "clusters": found.clusters.total()},
             "wasted": {"requests": found.pages, "bytes": found.size_bytes},
             **found.document(),
+            "representative": representative_rule(reader),
             "near": {
                 "is_settled": run is not None and run.ended_at is not None,
                 "pages": near.pages,
@@ -65,7 +67,7 @@ def duplicates_document(directory: Path, top: int) -> Document:
 def duplicates_table(directory: Path, reader: CrawlReader) -> Table:
     """One row for each duplicate, cluster by cluster, with what it differs by and what to do; then the near ones."""
     canonicals = _canonicals(reader)
-    pages = chain(_copies(reader, canonicals), near_members(directory, canonicals, reader.urls_of))
+    pages = chain(_copies(reader, canonicals), _near(directory, reader, canonicals))
     return Table(COLUMNS, map(_row, pages))
 
 
@@ -88,6 +90,19 @@ def _added_up(pages: Iterable[DuplicatePage], top: int) -> Found:
     return found
 
 
+def _near(directory: Path, reader: CrawlReader, canonicals: Canonicals) -> Iterator[DuplicatePage]:
+    """All near duplicates, cluster by cluster."""
+    is_settled = representative_rule(reader) != "auto"
+    return near_members(directory, canonicals, reader.urls_of, is_settled_by_rule=is_settled)
+
+
+def representative_rule(reader: CrawlReader) -> str:
+    """The rule of the last run's settings by which a page stands for its duplicates."""
+    run = reader.last_run()
+    stored = json.loads(run.settings) if run is not None and run.settings else {}
+    return str(stored.get("dedupe", {}).get("representative", "auto"))
+
+
 def _copies(reader: CrawlReader, canonicals: Canonicals) -> Iterator[DuplicatePage]:
     """All exact duplicates, cluster by cluster."""
     pairs = reader.duplicates()
@@ -100,7 +115,7 @@ def _copies(reader: CrawlReader, canonicals: Canonicals) -> Iterator[DuplicatePa
 
 
 def _copy(reader: CrawlReader, pair: DuplicatePair, canonicals: Canonicals, urls: dict[int, str]) -> DuplicatePage:
-    """The representative has the shortest URL; where it names a canonical, that is the page that is meant."""
+    """The representative is the crawl's own; where it names a canonical, that is the page that is meant."""
     known = reader.known_url(pair.member_id)
     url, other = urls.get(pair.member_id, ""), urls.get(pair.representative_id, "")
     meant = int(canonicals[pair.representative_id]) or pair.representative_id

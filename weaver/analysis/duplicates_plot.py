@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from weaver.base.units import format_count, format_size
 
@@ -35,6 +36,10 @@ def draw_similarities(document: Document, stream: BinaryIO, form: str) -> None:
     if axes.patches:
         axes.set_yscale("log")
         axes.set_ylim(bottom=0.8)
+        # Counts are read as they are: 1, 2, 5, 10 instead of powers.
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter("{x:,.0f}")
         axes.legend(frameon=False, loc="upper left")
     axes.set_xlabel("similarity (Jaccard index of the shingles); exact copies on the right")
     axes.set_ylabel("pages, or pairs")

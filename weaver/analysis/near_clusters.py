@@ -22,26 +22,31 @@ Canonicals = NDArray[np.uint32]
 UrlsOf = Callable[[Set[int]], dict[int, str]]
 
 
-def near_members(directory: Path, canonicals: Canonicals, urls_of: UrlsOf) -> Iterator[DuplicatePage]:
+def near_members(
+    directory: Path, canonicals: Canonicals, urls_of: UrlsOf, *, is_settled_by_rule: bool = False
+) -> Iterator[DuplicatePage]:
     """All pages in clusters of nearly the same ones but those that stand for them, cluster by cluster.
 
-    The page that others name as their canonical stands for a cluster; without one, the shortest URL. `similarity` is
-    that with the page that was met before it. `canonicals` says what each page names by its id, `urls_of` URLs by ids.
-    Memory: MOST_JUDGED rows.
+    The page that others name as their canonical stands for a cluster; without one, the shortest URL; or the page that
+    the crawl chose, where its settings had a rule for it (`is_settled_by_rule`). `similarity` is that with the page
+    that was met before it. `canonicals` says what each page names by its id, `urls_of` URLs by ids. Memory:
+    MOST_JUDGED rows.
     """
     rows = chain.from_iterable(near_cluster_members(directory))
-    for _, members in groupby(rows, key=attrgetter("cluster_id")):
-        yield from _cluster(members, canonicals, urls_of)
+    for cluster_id, members in groupby(rows, key=attrgetter("cluster_id")):
+        yield from _cluster(members, canonicals, urls_of, cluster_id if is_settled_by_rule else 0)
 
 
-def _cluster(members: Iterator[NearMember], canonicals: Canonicals, urls_of: UrlsOf) -> Iterator[DuplicatePage]:
+def _cluster(
+    members: Iterator[NearMember], canonicals: Canonicals, urls_of: UrlsOf, chosen: int
+) -> Iterator[DuplicatePage]:
     head = list(islice(members, MOST_JUDGED))
     named = {_named(canonicals, member.page_id) for member in head}
     judged = [
         Member(row.page_id, row.url, is_canonical=row.page_id in named, boilerplate=row.boilerplate or 0.0)
         for row in head
     ]
-    first = representative(judged)
+    first = Member(chosen, urls_of({chosen}).get(chosen, "")) if chosen else representative(judged)
     # The page that was met first has no share of its own: nothing was compared with it yet.
     known = [member for member, row in zip(judged, head, strict=True) if row.boilerplate is not None]
     kind = kind_of(known)

@@ -1,4 +1,4 @@
-"""The one place where the graph meets networkx: the resident part, a copy of what fits, and a view of all on disk."""
+"""The one place where the graph meets networkx: copies of what fits, and views of what is in RAM and of all on disk."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from weaver.base.page import EdgeKind
+from weaver.graph.reverse_rows import ReverseRows
 from weaver.graph.store import GraphStore
 from weaver.memory.bounded import BoundedLRU, StoreStatistics
 from weaver.memory.budget import Account
@@ -17,10 +18,12 @@ from weaver.memory.budget import Account
 # An int as key, its slot in the dict, and what the dict keeps free for more.
 BYTES_PER_TARGET = 100
 BYTES_PER_ROW = 400
+VIEW_CACHE_BYTES = 16 << 20
 
 Indices = NDArray[np.integer[Any]]
 DiGraph: TypeAlias = "nx.DiGraph[int]"
 RowOf = Callable[[int], Sequence[int]]
+Now = Callable[[], int]
 AttributesOf = Callable[[int], Mapping[str, object]]
 
 
@@ -77,15 +80,56 @@ def digraph_view(
     Nodes are the ids 1 to `nodes`; every algorithm of networkx that only reads runs on it. It is frozen: what would
     change it raises NetworkXError, as does writing an attribute. `copy()` gives an ordinary graph of one's own.
     """
+    return _view(lambda: nodes, lambda: edges, targets_of, sources_of, cache_bytes, attributes_of=attributes_of)
+
+
+def store_view(
+    store: GraphStore, *, cache_bytes: int = VIEW_CACHE_BYTES, attributes_of: AttributesOf | None = None
+) -> DiGraph:
+    """The graph in RAM as a DiGraph without a copy, live: what the store takes in, or lets go, is seen at once.
+
+    As `digraph_view`, over the store's slabs and blocks; nodes are all ids up to `store.nodes`. A page whose row is not
+    in RAM has no links here: `store.out_degree` is None for it. When the store's `version` moves, the rows that were
+    kept are made anew, and so is the way back, which is derived when it is asked for (`ReverseRows`: 4 B an edge): to
+    change the graph and ask for predecessors by turns costs a pass over all edges each time.
+    """
+    reverse = ReverseRows(store)
+
+    def targets_of(node: int) -> list[int]:
+        row = store.neighbours(node)
+        targets: list[int] = [] if row is None else np.unique(row[0]).tolist()
+        return targets
+
+    return _view(
+        lambda: store.nodes,
+        lambda: reverse.pairs,
+        targets_of,
+        reverse.of,
+        cache_bytes,
+        attributes_of=attributes_of,
+        version_now=lambda: store.version,
+    )
+
+
+def _view(
+    nodes_now: Now,
+    edges_now: Now,
+    targets_of: RowOf,
+    sources_of: RowOf,
+    cache_bytes: int,
+    *,
+    attributes_of: AttributesOf | None,
+    version_now: Now = int,
+) -> DiGraph:
     view: Any = nx.DiGraph()
-    view._node = _Attributes(nodes, attributes_of)
+    view._node = _Attributes(nodes_now, attributes_of)
     # Sets _succ too.
-    view._adj = _Rows(nodes, targets_of, cache_bytes // 2)
-    view._pred = _Rows(nodes, sources_of, cache_bytes // 2)
+    view._adj = _Rows(nodes_now, targets_of, cache_bytes // 2, version_now)
+    view._pred = _Rows(nodes_now, sources_of, cache_bytes // 2, version_now)
     nx.freeze(view)
     # Else networkx counts by going through all rows. On the object, since views and copies are made of its class.
     count_between = view.number_of_edges
-    view.number_of_edges = lambda u=None, v=None: edges if u is None else count_between(u, v)
+    view.number_of_edges = lambda u=None, v=None: edges_now() if u is None else count_between(u, v)
     frozen: DiGraph = view
     return frozen
 
@@ -116,30 +160,32 @@ _NO_DATA = _ReadOnly()
 
 
 class _Numbered(Mapping[int, Any]):
-    """A mapping whose keys are the numbers 1 to `nodes`."""
+    """A mapping whose keys are the numbers from 1 to as many nodes as there are now."""
 
-    def __init__(self, nodes: int) -> None:
-        self._nodes = nodes
+    def __init__(self, nodes_now: Now) -> None:
+        self._nodes_now = nodes_now
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._nodes} nodes)"
+        return f"{type(self).__name__}({len(self)} nodes)"
 
     def __len__(self) -> int:
-        return self._nodes
+        return self._nodes_now()
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(1, self._nodes + 1))
+        return iter(range(1, len(self) + 1))
 
     def __contains__(self, node: object) -> bool:
-        return isinstance(node, (int, np.integer)) and 0 < int(node) <= self._nodes
+        return isinstance(node, (int, np.integer)) and 0 < int(node) <= self._nodes_now()
 
 
 class _Rows(_Numbered):
-    """Each node's neighbours as a dict, of which those used last are kept within `cache_bytes`."""
+    """Each node's neighbours as a dict, of which those used last are kept within `cache_bytes` and one version."""
 
-    def __init__(self, nodes: int, row_of: RowOf, cache_bytes: int) -> None:
-        super().__init__(nodes)
+    def __init__(self, nodes_now: Now, row_of: RowOf, cache_bytes: int, version_now: Now) -> None:
+        super().__init__(nodes_now)
         self._row_of = row_of
+        self._version_now = version_now
+        self._version = version_now()
         self._kept: BoundedLRU[int, dict[int, _ReadOnly]] = BoundedLRU(
             "rows",
             max(1, cache_bytes // BYTES_PER_ROW),
@@ -152,6 +198,9 @@ class _Rows(_Numbered):
         return self._kept.statistics()
 
     def __getitem__(self, node: int) -> dict[int, _ReadOnly]:
+        if (version := self._version_now()) != self._version:
+            self._kept.clear()
+            self._version = version
         row = self._kept.get(node)
         if row is None:
             if node not in self:
@@ -164,8 +213,8 @@ class _Rows(_Numbered):
 class _Attributes(_Numbered):
     """Each node's attributes, read when they are asked for."""
 
-    def __init__(self, nodes: int, attributes_of: AttributesOf | None) -> None:
-        super().__init__(nodes)
+    def __init__(self, nodes_now: Now, attributes_of: AttributesOf | None) -> None:
+        super().__init__(nodes_now)
         self._attributes_of = attributes_of
 
     def __getitem__(self, node: int) -> _ReadOnly:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from weaver.codec import Degrees, Nodes
 from weaver.graph.blocks import SealedBlocks
@@ -61,3 +62,11 @@ def _runs(hot: HotRows, sealed: SealedBlocks) -> Iterator[_Run]:
         yield _Run("block", number, *sealed.live_rows(number))
     for slab_id, slab in hot.slabs:
         yield _Run("slab", slab_id, *slab.live())
+
+
+def scores_of(nodes: Nodes, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Each node's score, 0 for one that came after they were made."""
+    found = np.zeros(len(nodes), np.float32)
+    is_scored = nodes < len(scores)
+    found[is_scored] = scores[nodes[is_scored]]
+    return found

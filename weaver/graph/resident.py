@@ -11,6 +11,7 @@ from weaver.graph.blocks import Places, SealedBlocks
 from weaver.graph.hot_rows import HotRows
 from weaver.graph.retention import EVERY_ROW, Excess
 from weaver.graph.sealing import SEAL_LEVEL, Batch, Sealing
+from weaver.graph.slab import places_of
 from weaver.memory.budget import Account
 
 # Slabs that one `relieve` seals: 20 ms.
@@ -158,13 +159,13 @@ class ResidentRows:
             yield row
             self._expect_still(moves)
 
-    def links_to(self, targets: Targets) -> Iterator[tuple[Nodes, Targets, Kinds]]:
-        """The edges that lead to any of these nodes, which rise, as (sources, targets, kinds), block by block.
+    def links_to(self, targets: Targets | None) -> Iterator[tuple[Nodes, Targets, Kinds]]:
+        """The edges that lead to any of these nodes, to all where None, as (sources, targets, kinds), block by block.
 
         O(resident edges), some 10 ns each where sealed and 1-5 where hot.
         """
         for block in self.sealed.decoded():
-            hits = _hits(block.targets, targets)
+            hits = places_of(targets, block.targets)
             yield _sources(block, hits), block.targets[hits], block.edge_kinds()[hits]
         for _, slab in self.hot.slabs:
             yield slab.find(targets)
@@ -227,13 +228,6 @@ class ResidentRows:
     def _expect_still(self, moves: int) -> None:
         if self.moves != moves:
             raise RuntimeError(f"expected the graph to stay at change {moves} meanwhile, got {self.moves}")
-
-
-def _hits(found: Targets, wanted: Targets) -> Places:
-    """The places of those that are wanted."""
-    if len(wanted) == 1:
-        return np.flatnonzero(found == wanted[0])
-    return np.flatnonzero(np.isin(found, wanted))
 
 
 def _sources(block: DecodedBlock, hits: Places) -> Nodes:

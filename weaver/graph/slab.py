@@ -31,6 +31,13 @@ def slab_bytes(edge_capacity: int) -> int:
     return edge_capacity * EDGE_BYTES + slab_rows(edge_capacity) * ROW_BYTES
 
 
+def places_of(wanted: Targets | None, found: Targets) -> NDArray[np.int64]:
+    """Where in `found` the wanted nodes are; everywhere where None."""
+    if wanted is None:
+        return np.arange(len(found))
+    return np.flatnonzero(found == wanted[0] if len(wanted) == 1 else np.isin(found, wanted))
+
+
 def _block(size_bytes: int) -> NDArray[np.uint8]:
     return reserved_zeros(size_bytes, np.uint8) if size_bytes >= MAPPED_BYTES else np.zeros(size_bytes, np.uint8)
 
@@ -156,10 +163,10 @@ class Slab:
         edges = np.arange(int(degrees.sum())) + np.repeat(starts - before, degrees)
         return self._targets[edges], self._kinds[edges]
 
-    def find(self, targets: Targets) -> tuple[Nodes, Targets, Kinds]:
-        """The live rows' edges to any of these nodes, as (sources, targets, kinds)."""
+    def find(self, targets: Targets | None) -> tuple[Nodes, Targets, Kinds]:
+        """The live rows' edges to any of these nodes, to all where None, as (sources, targets, kinds)."""
         here = self._targets[: self.edges]
-        hits = np.flatnonzero(here == targets[0] if len(targets) == 1 else np.isin(here, targets))
+        hits = places_of(targets, here)
         nodes = self._node_ids[np.searchsorted(self._end_ids[: self.rows], hits, side="right")]
         hits, nodes = hits[nodes != 0], nodes[nodes != 0]
         return nodes, here[hits], self._kinds[hits]

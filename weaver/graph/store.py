@@ -11,7 +11,7 @@ from weaver.base.page import EdgeKind
 from weaver.base.settings import GraphSettings
 from weaver.codec import DecodedBlock, Kinds, Nodes, Row, Targets
 from weaver.graph.blocks import WASTED_SHARE
-from weaver.graph.pruning import ResidentTable
+from weaver.graph.pruning import ResidentTable, scores_of
 from weaver.graph.resident import ResidentRows
 from weaver.graph.retention import POLICIES, Excess, Limits, RetentionStatus, RowColumns, status_of
 from weaver.graph.room import Room, room_of
@@ -50,7 +50,8 @@ class GraphStore:
         self._account = account
         self._policy = settings.retention
         self._first_limits = self._limits = Limits.of(settings, account.limit)
-        self._is_capped = settings.max_nodes is not None or settings.max_edges is not None
+        # So many more rows and edges are within the caps for sure: no row needs more than that looked at.
+        self._sure_rows = self._sure_edges = 0
         wasted_share = WASTED_SHARE if self._policy == "oldest" else PRUNED_SHARE / 2
         self._rows = ResidentRows(account, self._have_left, seals=settings.sealed, wasted_share=wasted_share)
         self._totals = GraphTotals(account, self._limits.nodes, self._make_room)
@@ -158,12 +159,14 @@ class GraphStore:
         """On a resume, add a block's rows, of pages that have none, with hosts where `room` needs them. 1 ms; where the
         block doesn't fit, row by row."""
         host_of = (hosts or {}).get
-        is_excess = self._limits.excess(len(self) + len(decoded) - 1, self.resident_edges, len(decoded.targets))
-        if is_excess or not self._rows.restore(block, decoded.nodes):
+        is_within = len(self) + len(decoded) <= self._limits.most_nodes
+        is_within &= self.resident_edges + len(decoded.targets) <= self._limits.most_edges
+        if not is_within or not self._rows.restore(block, decoded.nodes):
             for node, targets, kinds in decoded.rows():
                 self.add_page(node, targets, kinds.tobytes(), host_of(node, 0))
             return
         self.version += 1
+        self._sure_rows = 0
         self._totals.add_block(decoded)
         self._peak = max(self._peak, len(self))
         for node in decoded.nodes.tolist() if self._noted is not None else ():
@@ -206,8 +209,8 @@ class GraphStore:
         kinds = [np.empty(0, np.uint8), *(kinds for _, _, kinds in found)]
         return np.concatenate(sources), np.concatenate(kinds)
 
-    def links_to(self, targets: Targets) -> Iterator[tuple[Targets, Targets, Kinds]]:
-        """The resident edges to any of these nodes, which rise, as (sources, targets, kinds), block by block.
+    def links_to(self, targets: Targets | None) -> Iterator[tuple[Targets, Targets, Kinds]]:
+        """The resident edges to any of these nodes, to all where None, as (sources, targets, kinds), block by block.
 
         O(resident edges), however many nodes are asked for.
         """
@@ -297,24 +300,29 @@ class GraphStore:
     def _keep(self, node: int, targets: Targets | bytes, kinds: bytes) -> None:
         """Add a row for a page that has none, if it can fit at all."""
         edges = len(kinds)
-        if edges > self._limits.most_edges:
+        self._sure_rows -= 1
+        self._sure_edges -= edges
+        if (self._sure_rows < 0 or self._sure_edges < 0) and not self._stay_within(edges):
             self._refused += 1
             return
-        if self._is_capped:
-            self._stay_within(edges)
         if self._policy != "oldest":
             self._stay_below_the_account()
         if not self._rows.add(node, targets, kinds):
             self._refused += 1
         self._peak = max(self._peak, len(self._rows))
 
-    def _stay_within(self, more_edges: int) -> None:
-        """Let the caps grow, or else let rows go, so that one more row is within them."""
+    def _stay_within(self, more_edges: int) -> bool:
+        """Let the caps grow, or else let rows go, so that one more row is within them; False where it never is."""
+        if more_edges > self._limits.most_edges:
+            return False
         excess = self._limits.excess(len(self), self.resident_edges, more_edges)
         while excess and self._grow():
             excess = self._limits.excess(len(self), self.resident_edges, more_edges)
         if excess:
             self._prune(excess)
+        self._sure_rows = self._limits.most_nodes - len(self) - 1
+        self._sure_edges = self._limits.most_edges - self.resident_edges - more_edges
+        return True
 
     def _grow(self) -> bool:
         """Let the caps grow by a step, if they may and the account has as much room as the step can take."""
@@ -363,7 +371,7 @@ class GraphStore:
             last_seen=noted if self._policy == "least_recently_seen" else None,
             in_degree=self._totals.in_degrees_of(table.nodes) if needs_links else None,
             host=noted if self._policy == "host_share" else None,
-            score=_scores_of(table.nodes, self._scores) if self._scores is not None else None,
+            score=scores_of(table.nodes, self._scores) if self._scores is not None else None,
         )
 
     def _note(self, node: int, host: int) -> None:
@@ -390,11 +398,3 @@ class GraphStore:
         self._evicted += len(nodes)
         self._account.record_evicted(len(nodes))
         self._forget_notes(nodes)
-
-
-def _scores_of(nodes: Targets, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Each node's score, 0 for one that came after they were made."""
-    found = np.zeros(len(nodes), np.float32)
-    is_scored = nodes < len(scores)
-    found[is_scored] = scores[nodes[is_scored]]
-    return found
