@@ -20,5 +20,6 @@ def test_the_examples_print_what_the_page_says(capsys: pytest.CaptureFixture[str
     assert lines[0] == "None"
     assert lines[1].startswith("Match(doc_id=1, similarity=0.99")
     assert lines[2] == "[]"
-    assert lines[4:7] == ["1 [1, 2, 9]", "[(1, 1), (2, 1), (9, 1)]", "http://a.test/story content"]
-    assert lines[7] == "This is story 9 and no other"
+    assert lines[4:7] == ["new", "same_text as page 1", "2 digests, 0 forgotten"]
+    assert lines[7:10] == ["1 [1, 2, 9]", "[(1, 1), (2, 1), (9, 1)]", "http://a.test/story content"]
+    assert lines[10] == "This is story 9 and no other"

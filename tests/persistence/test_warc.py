@@ -109,6 +109,33 @@ def test_the_same_payload_is_kept_once(tmp_path: Path) -> None:
         assert revisit.fields["WARC-Refers-To-Date"] == first.fields["WARC-Date"]
 
 
+@pytest.mark.parametrize(
+    ("duplicates", "kinds"),
+    [
+        ("revisit", ["response", "revisit", "revisit", "response"]),
+        ("response", ["response", "response", "response", "response"]),
+        ("none", ["response", "response"]),
+    ],
+)
+def test_a_repeated_payload_is_kept_as_the_setting_says(tmp_path: Path, duplicates: str, kinds: list[str]) -> None:
+    """Named by a revisit, written again whole, or left out with its request; the totals of all runs say how many."""
+    crawl = _Crawl(tmp_path / "crawl", duplicates=duplicates)
+    crawl.commit(capture("http://h/1", PAGE), capture("http://h/2", PAGE))
+    crawl.close()
+    crawl = _Crawl(tmp_path / "crawl", duplicates=duplicates)
+    crawl.commit(capture("http://h/3", PAGE), capture("http://h/4", PAGE + b"!"))
+    reads = crawl.close()
+    found = [read for read in reads if read.kind in ("response", "revisit")]
+    assert [read.kind for read in found] == kinds
+    assert all(read.block.endswith(PAGE) for read in found[:-1] if read.kind == "response")
+    assert len(_of("request", reads)) == len(_of("metadata", reads)) == len(kinds)
+    totals = crawl.archive.document()
+    assert (totals["responses"], totals["revisits"]) == (kinds.count("response"), kinds.count("revisit"))
+    assert totals["left_out"] == 4 - len(kinds)
+    files = list((tmp_path / "crawl" / "warc").iterdir())
+    assert (totals["files"], totals["bytes"]) == (len(files), sum(path.stat().st_size for path in files))
+
+
 def test_a_payload_is_known_again_in_a_later_run(tmp_path: Path) -> None:
     """What an earlier run archived is referred to; each run begins a file of its own."""
     _first = _Crawl(tmp_path / "crawl")

@@ -3,6 +3,7 @@
 from weaver.dedupe.clusters import Clusters
 from weaver.dedupe.content_index import ColdContents, ContentIndex
 from weaver.dedupe.duplicate_links import DuplicateLinks
+from weaver.dedupe.large_text import LargeTexts
 from weaver.dedupe.main_text import BoilerplateMemory, MainText
 from weaver.dedupe.near import ColdBands, ColdDocuments, ColdSignatures, Match, NearIndex
 from weaver.dedupe.near_pages import NearPages
@@ -20,6 +21,7 @@ __all__ = [
     "ColdSignatures",
     "ContentIndex",
     "DuplicateLinks",
+    "LargeTexts",
     "MainText",
     "Match",
     "Member",

@@ -32,17 +32,20 @@ class ColdContents(Protocol):
 class ContentIndex:
     """Digest to page id, exact whatever the cap: what leaves RAM is looked up on disk, one body a page.
 
-    With `disk = "drop"` it is not, and `forgotten` counts the digests that RAM let go.
+    With `disk = "drop"`, or without a disk (`cold`), it is not, and `forgotten` counts the digests that RAM let go.
+    With a disk a digest stays until the caller says that it is there (`submitted`, `committed`), without one until it
+    is among the oldest.
     """
 
     def __init__(
-        self, settings: DedupeSettings, account: Account, cold: ColdContents, *, is_complete: bool = True
+        self, settings: DedupeSettings, account: Account, cold: ColdContents | None = None, *, is_complete: bool = True
     ) -> None:
+        self._drops = settings.disk == "drop" or cold is None
         self._settings = settings
         self._map: BoundedLRU[bytes, int] = BoundedLRU(
             "content", settings.max_digests, account=account, entry_bytes=DIGEST_ENTRY_BYTES,
             prune_to=settings.prune_to,
-            ghost=GhostFilter.within(account) if settings.disk == "drop" else None,
+            ghost=GhostFilter.within(account) if self._drops else None,
         )  # fmt: skip
         self._cold = cold
         self._is_complete = is_complete
@@ -59,7 +62,7 @@ class ContentIndex:
     @property
     def forgotten(self) -> int:
         """Digests that left RAM and are not looked up on disk."""
-        return self._map.statistics().evicted if self._settings.disk == "drop" else 0
+        return self._map.statistics().evicted if self._drops else 0
 
     def shrink(self) -> int:
         """Let go what is over the account's present limit; the bytes released, 0 when there is nothing more."""
@@ -83,8 +86,8 @@ class ContentIndex:
             same = self.page_with(TEXT + of_text)
             if same and same != page_id:
                 return Observation(Verdict.SAME_TEXT, of_body, of_text, same)
-            self._uncommitted.add(TEXT + of_text, page_id)
-        self._uncommitted.add(BODY + of_body, page_id)
+            self._remember(TEXT + of_text, page_id)
+        self._remember(BODY + of_body, page_id)
         return Observation(Verdict.NEW, of_body, of_text)
 
     def page_with(self, digest: bytes) -> int:
@@ -92,7 +95,7 @@ class ContentIndex:
         known = self._map.get(digest) or self._uncommitted.get(digest)
         if known:
             return known
-        if self._settings.disk == "drop" or (self._is_complete and not self._map.statistics().evicted):
+        if self._cold is None or self._drops or (self._is_complete and not self._map.statistics().evicted):
             return 0
         self.cold_lookups += 1
         page_id = self._cold.page_with_digest(digest)
@@ -100,6 +103,12 @@ class ContentIndex:
             self.cold_hits += 1
             self._map.put(digest, page_id)
         return page_id
+
+    def _remember(self, digest: bytes, page_id: int) -> None:
+        if self._cold is None:
+            self._map.put(digest, page_id)
+        else:
+            self._uncommitted.add(digest, page_id)
 
     def submitted(self, number: int) -> None:
         """Digests added since the last call travel with the commit record of this number."""

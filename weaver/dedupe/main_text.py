@@ -49,7 +49,7 @@ class MainText:
 def blocks_of(text: str) -> list[str]:
     """The blocks of a text: its lines without the white space around them, empty ones left out.
 
-    Text as the parse stage has it keeps the source's line breaks, so that items of a menu are lines of their own.
+    Text as the parse stage has it breaks lines at the borders of block elements: items of a menu are lines.
     """
     return [block for line in text.splitlines() if (block := line.strip())]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from weaver.base.record import NearRow
 from weaver.base.settings import DedupeSettings
+from weaver.dedupe.large_text import LARGE_CHARS
 from weaver.dedupe.main_text import CELL_BYTES, BoilerplateMemory, MainText
 from weaver.dedupe.near import ColdDocuments, NearIndex, band_keys_of, row_of
 from weaver.dedupe.signature import SignatureEngine
@@ -66,15 +69,16 @@ class NearPages:
     def cold_hits(self) -> int:
         return self._index.cold_hits
 
-    def observe(self, page_id: int, text: str, host: str) -> NearRow | None:
+    def observe(self, page_id: int, text: str, host: str, signed: bytes = b"") -> NearRow | None:
         """What the text is compared by, and its nearest page; None for a text that is too short to say anything.
 
-        `host` names whose pages repeat the same blocks.
+        `host` names whose pages repeat the same blocks; `signed` is a long text's signature, where it was signed as it
+        was read (`LargeTexts`).
         """
         if len(text) < self._min_text:
             return None
-        own = MainText(text, 0.0) if self._boilerplate is None else self._boilerplate.split(text, host)
-        signature = self._engine.signature(own.text)
+        own = self._own(text, host)
+        signature = np.frombuffer(bytearray(signed), np.uint64) if signed else self._engine.signature(own.text)
         if is_empty(signature):
             return None
         match = self._index.observe(page_id, signature)
@@ -82,6 +86,11 @@ class NearPages:
         if match is None:
             return NearRow(page_id, row, keys)
         return NearRow(page_id, row, keys, match.doc_id, match.similarity, own.boilerplate)
+
+    def _own(self, text: str, host: str) -> MainText:
+        if self._boilerplate is None or len(text) > LARGE_CHARS:
+            return MainText(text, 0.0)
+        return self._boilerplate.split(text, host)
 
     def restore(self, page_id: int, signature: Words) -> None:
         """Take back a page of an earlier run; the oldest first."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 
+from weaver.base.settings import RepresentativeRule
 from weaver.persistence.link_blocks import transaction
+from weaver.persistence.representing import Representatives
 
 # A page that is the copy of another stands for nothing itself: its pairs are those of the one that it is a copy of.
 _TABLES = (
@@ -33,31 +35,27 @@ _NEW_MEMBERS = tuple(
         FROM near_member CROSS JOIN near_pair ON near_pair.{here} = near_member.id WHERE near_member.step = :step"""
     for here, there in (("a", "b"), ("b", "a"))
 )
-_WRITE = """
-    INSERT INTO near_clusters (page_id, representative_id)
-    SELECT id, (
-        SELECT urls.id FROM near_member AS member CROSS JOIN urls ON urls.id = member.id
-        ORDER BY length(url), url, urls.id LIMIT 1
-    ) FROM near_member
-"""
+_WRITE = "INSERT INTO near_clusters (page_id, representative_id) SELECT id, ? FROM near_member"
 
 
-def settle_near_duplicates(connection: sqlite3.Connection) -> int:
+def settle_near_duplicates(connection: sqlite3.Connection, rule: RepresentativeRule = "auto") -> int:
     """Write the clusters of near duplicates anew; their number comes back. After `settle_duplicates`.
 
     A cluster is a connected component of pages by the pairs of `near_duplicates`, exact copies counted as the page
-    that stands for them. It is represented by its shortest URL, the first of these in byte order. The pairs
-    themselves stay as they were found. One transaction; memory: SQLite's temporary tables. O(pairs log pairs).
+    that stands for them. It is represented by the page that `rule` puts first, at last by its shortest URL, the first
+    of these in byte order. The pairs themselves stay as they were found. One transaction; memory: SQLite's temporary
+    tables, and see `Representatives`. O(pairs log pairs).
     """
     with transaction(connection):
         for statement in _TABLES:
             connection.execute(statement)
-        clusters = 0
+        representatives, clusters = Representatives(connection, rule, "near_member"), 0
         while (seed := _next_seed(connection)) is not None:
             _spread(connection, seed)
-            connection.execute(_WRITE)
+            connection.execute(_WRITE, (representatives.choose(),))
             connection.execute("DELETE FROM near_left WHERE id IN (SELECT id FROM near_member)")
             clusters += 1
+        representatives.close()
         for table in _SCRATCH:
             connection.execute(f"DROP TABLE temp.{table}")
     return clusters

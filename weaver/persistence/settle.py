@@ -9,11 +9,13 @@ import numpy as np
 from weaver.base.errors import BlockDamaged
 from weaver.base.page import EdgeKind
 from weaver.base.record import Adjacency
+from weaver.base.settings import RepresentativeRule
 from weaver.codec import Row
 from weaver.persistence.disk_limit import dropped_links
 from weaver.persistence.link_blocks import transaction
 from weaver.persistence.link_rows import LinkRows
 from weaver.persistence.packing import pack
+from weaver.persistence.representing import Representatives
 from weaver.persistence.tally import recount_pages
 
 # A carrier is a page with one of its digests, as `contents` writes them: `b` or `t` in front.
@@ -41,9 +43,6 @@ _NEW_MEMBERS = """
     INSERT OR IGNORE INTO member (id, step)
     SELECT carrier.id, :step + 1 FROM mark CROSS JOIN carrier ON carrier.digest = mark.digest WHERE mark.step = :step
 """
-_REPRESENTATIVE = """
-    SELECT urls.id FROM member CROSS JOIN urls ON urls.id = member.id ORDER BY length(url), url, urls.id LIMIT 1
-"""
 _WRITES = (
     """UPDATE pages SET state = 'fetched', duplicate_of = 0
         WHERE id = :page AND (state <> 'fetched' OR duplicate_of <> 0)""",
@@ -61,27 +60,28 @@ _ROW = """
 _NO_EDGES: Row = (np.zeros(0, np.uint32), np.zeros(0, np.uint8))
 
 
-def settle_duplicates(connection: sqlite3.Connection) -> int:
+def settle_duplicates(connection: sqlite3.Connection, rule: RepresentativeRule = "auto") -> int:
     """Give each cluster of duplicates its one representative; the number of clusters comes back.
 
     A cluster is a connected component of fetched and duplicate pages that share a body digest or a text
-    digest, with at least one that the crawl called a duplicate. It is represented by its shortest URL, the
-    first of these in byte order: that one is `fetched`, the others are its duplicates, each with exactly one
-    edge of kind DUPLICATE, to it; the cluster's digests lead to it. One transaction; settling twice changes
-    nothing. Memory: clusters are spread out in SQLite's temporary tables. Without duplicates it costs one
-    look into an empty index, with some a sorted copy of all digests.
+    digest, with at least one that the crawl called a duplicate. It is represented by the page that `rule` puts first,
+    at last by its shortest URL, the first of these in byte order: that one is `fetched`, the others are its duplicates,
+    each with exactly one edge of kind DUPLICATE, to it; the cluster's digests lead to it. One transaction; settling
+    twice changes nothing. Memory: clusters are spread out in SQLite's temporary tables; see `Representatives`. Without
+    duplicates it costs one look into an empty index, with some a sorted copy of all digests.
     """
     if not connection.execute("SELECT 1 FROM pages WHERE state = 'duplicate' LIMIT 1").fetchall():
         return 0
     with transaction(connection):
         for statement in _TABLES:
             connection.execute(statement)
-        links, clusters = LinkRows(connection), 0
+        links, representatives, clusters = LinkRows(connection), Representatives(connection, rule, "member"), 0
         while (seed := _next_seed(connection)) is not None:
             _spread(connection, seed)
-            _write(connection, links)
+            _write(connection, links, representatives.choose())
             clusters += 1
         recount_pages(connection)
+        representatives.close()
         for table in _SCRATCH:
             connection.execute(f"DROP TABLE temp.{table}")
     return clusters
@@ -104,8 +104,7 @@ def _spread(connection: sqlite3.Connection, seed: int) -> None:
         step += 1
 
 
-def _write(connection: sqlite3.Connection, links: LinkRows) -> None:
-    ((representative,),) = connection.execute(_REPRESENTATIVE).fetchall()
+def _write(connection: sqlite3.Connection, links: LinkRows, representative: int) -> None:
     for statement in _WRITES:
         connection.execute(statement, {"page": representative})
     _write_links(connection, links, representative)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 
 from weaver.base.page import Exchange, Response
 from weaver.base.record import Capture, CommitRecord
@@ -51,12 +52,22 @@ class WarcArchive:
     """Writes the captures of a group of records before the group is committed, and in its transaction, how far it came.
 
     A response has three records: itself (or a `revisit` where its payload is in the archive), its request and its
-    metadata. What a crash leaves beyond the last commit is cut when the crawl is resumed: no committed page lacks its
+    metadata; `duplicates` says whether a payload that is there is written again, or leaves no record at all. What a
+    crash leaves beyond the last commit is cut when the crawl is resumed: no committed page lacks its
     records, and none has them twice. All is done on the writer's thread; raises OSError, sqlite3.Error.
     """
 
-    def __init__(self, files: WarcFiles, mark: WarcMark | None, secrets: frozenset[str], *, must_sync: bool) -> None:
+    def __init__(
+        self,
+        files: WarcFiles,
+        mark: WarcMark | None,
+        secrets: frozenset[str],
+        *,
+        duplicates: Literal["revisit", "response", "none"],
+        must_sync: bool,
+    ) -> None:
         self._files = files
+        self._duplicates = duplicates
         self._secrets = secrets
         self._must_sync = must_sync
         self.repaired = files.repair(mark)
@@ -65,6 +76,10 @@ class WarcArchive:
 
     def __repr__(self) -> str:
         return f"WarcArchive({self._files!r})"
+
+    def document(self) -> dict[str, object]:
+        """What the archive holds, all runs together, for the status; from any thread."""
+        return {"directory": self._files.place, **asdict(self._files.totals)}
 
     def write(self, connection: sqlite3.Connection, group: Sequence[CommitRecord]) -> None:
         """Append what the group captured; `connection` is in its transaction."""
@@ -103,7 +118,13 @@ class WarcArchive:
             return
         payload = sha1((response.body,))
         original = _original(connection, payload) if _is_whole(response) else None
-        kept = _revisit(response, exchange, payload, original) if original else _response(response, exchange, payload)
+        if original is not None and self._duplicates == "none":
+            self._files.totals.left_out += 1
+            return
+        if original is not None and self._duplicates == "revisit":
+            kept = _revisit(response, exchange, payload, original)
+        else:
+            kept = _response(response, exchange, payload)
         if _is_whole(response) and original is None:
             row = payload, kept.record_id, response.url, kept.date
             connection.execute("INSERT INTO warc_payloads VALUES (?, ?, ?, ?)", row)
@@ -203,7 +224,9 @@ def open_archive(
     place = settings.directory or DEFAULT_PLACE
     with directory_errors(f"keep an archive in {home / place}"):
         files = WarcFiles(home, place, crawl, settings.max_file, settings.compress, partial(_info, about), wall)
-        return WarcArchive(files, WarcMark.parse(mark), hidden, must_sync=must_sync)
+        return WarcArchive(
+            files, WarcMark.parse(mark), hidden, duplicates=settings.duplicates, must_sync=must_sync
+        )  # fmt: skip
 
 
 def _info(about: Mapping[str, str], name: str, wall_s: float) -> NewRecord:

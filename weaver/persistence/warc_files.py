@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +16,17 @@ from weaver.persistence.warc_record import NewRecord, member
 from weaver.persistence.warc_tail import whole_bytes
 
 OPEN = ".open"
+
+
+@dataclass(slots=True)
+class WarcTotals:
+    """What was written in all runs; `left_out` counts the answers that left no record, for their payload is there."""
+
+    responses: int = 0
+    revisits: int = 0
+    left_out: int = 0
+    files: int = 0
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +39,15 @@ class WarcMark:
     folder: str
     name: str
     size_bytes: int
+    totals: WarcTotals = field(default_factory=WarcTotals)
 
     @classmethod
     def parse(cls, text: str) -> WarcMark | None:
         """The mark that `str` gave; None for no text."""
-        return cls(**json.loads(text)) if text else None
+        if not text:
+            return None
+        values = json.loads(text)
+        return cls(**{**values, "totals": WarcTotals(**values.get("totals", {}))})
 
     def __str__(self) -> str:
         return json.dumps(asdict(self))
@@ -67,7 +82,8 @@ class WarcFiles:
         wall: Callable[[], float],
     ) -> None:
         self._home = home
-        self._place = place
+        self.place = place
+        self.totals = WarcTotals()
         self._folder = home / place
         self._crawl = crawl
         self._max_file_bytes = max_file_bytes
@@ -86,7 +102,7 @@ class WarcFiles:
     @property
     def mark(self) -> WarcMark:
         """The end of what was appended."""
-        return WarcMark(self._place, self._name, self._size_bytes)
+        return WarcMark(self.place, self._name, self._size_bytes, replace(self.totals))
 
     def repair(self, mark: WarcMark | None) -> Repair:
         """Cut off what no commit had reached, before the first append."""
@@ -94,6 +110,7 @@ class WarcFiles:
         number_of = self._numbered(self._folder)
         last = 0 if mark is None else self._number_in(mark.name)
         self._number = max([last, *number_of.values()])
+        self.totals = WarcTotals() if mark is None else replace(mark.totals)
         folders = {self._folder} if mark is None else {self._folder, self._home / mark.folder}
         cut_bytes = sum(
             _repaired(path, number, mark, last)
@@ -109,7 +126,7 @@ class WarcFiles:
             self._end()
         stream = self._stream or self._begin()
         for record in records:
-            self._size_bytes += _write(stream, record, self._level)
+            self._add(stream, record)
 
     def sync(self) -> None:
         """Wait until all that was appended is on the disk."""
@@ -137,8 +154,18 @@ class WarcFiles:
         suffix = ".warc.gz" if self._level else ".warc"
         self._name = f"weaver-{stamp}-{self._number:05}-{self._crawl}{suffix}"
         self._stream = stream = (self._folder / (self._name + OPEN)).open("xb", buffering=0)
-        self._size_bytes = _write(stream, self._warcinfo(self._name, now), self._level)
+        self._size_bytes = 0
+        self.totals.files += 1
+        self._add(stream, self._warcinfo(self._name, now))
         return stream
+
+    def _add(self, stream: BinaryIO, record: NewRecord) -> None:
+        written = member(record.parts(), self._level)
+        write_all(stream, written)
+        self._size_bytes += len(written)
+        self.totals.bytes += len(written)
+        self.totals.responses += record.kind == "response"
+        self.totals.revisits += record.kind == "revisit"
 
     def _end(self) -> None:
         if self._stream is None:
@@ -159,12 +186,6 @@ class WarcFiles:
         """The number in a name; 0 in another crawl's."""
         found = re.fullmatch(rf"weaver-\d{{14}}-(\d+)-{self._crawl}\.warc(\.gz)?(\.open)?", name)
         return int(found[1]) if found else 0
-
-
-def _write(stream: BinaryIO, record: NewRecord, level: int) -> int:
-    written = member(record.parts(), level)
-    write_all(stream, written)
-    return len(written)
 
 
 def _repaired(path: Path, number: int, mark: WarcMark | None, last: int) -> int:
