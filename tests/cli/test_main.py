@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from weaver.base.errors import DirectoryError, DirectoryLocked, PersistenceError, SeedError, SettingsError, WeaverError
 from weaver.cli.exit_codes import error_code
-from weaver.cli.lazy import CommandEntry
+from weaver.cli.lazy import CommandEntry, hasten
 from weaver.cli.main import COMMANDS, WeaverGroup, cli
 
 HEAVY = ("aiohttp", "numpy", "rich", "networkx", "weaver.pipeline", "weaver.persistence")
@@ -51,6 +52,27 @@ def test_help_imports_no_stage() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.slow
+def test_a_crawl_s_start_is_hastened_and_leaves_no_trace() -> None:
+    """A command is imported without collections, which go on afterwards; no terminal, no library to draw on one."""
+    code = (
+        "import gc, sys\nfrom weaver.cli.lazy import hasten\nfrom weaver.cli.main import COMMANDS\n"
+        "hasten(COMMANDS['crawl'])\n"
+        "names = 'weaver.cli.crawl', 'aiohttp', 'rich'\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 10_000, *(name in sys.modules for name in names))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["True", "True", "True", "True", "False"]
+
+
+def test_what_is_wrong_with_a_command_is_told_when_it_is_called() -> None:
+    """An import that fails early says nothing: the call that needs it will."""
+    before = gc.isenabled()
+    hasten(CommandEntry("weaver.cli.nothing:at_all", "Nothing.", "no_such_module"))
+    gc.unfreeze()
+    assert gc.isenabled() is before
 
 
 def test_the_version_is_told() -> None:

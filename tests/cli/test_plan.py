@@ -43,6 +43,16 @@ def test_a_budget_is_told_by_what_it_holds() -> None:
     assert sum(account["bytes"] for account in plan["accounts"].values()) + plan["slack_bytes"] == 512 * MIB
 
 
+def test_processes_that_read_are_part_of_what_is_expected() -> None:
+    """Each has a base of its own, which is told: in the sum where their number is given, else beside it."""
+    alone, three = document("--set", "crawl.workers=1"), document("--set", "crawl.workers=3")
+    each_bytes = alone["constants"]["worker_base_bytes"]
+    assert three["rss_expected_bytes"] == alone["rss_expected_bytes"] + 2 * each_bytes
+    assert "for each of 2 beside the crawl's process" in run("--set", "crawl.workers=3").output
+    assert "for each process that a busy crawl starts" in run().output
+    assert "process" not in run("--set", "crawl.workers=1").output.replace("process's", "").partition("RSS")[2]
+
+
 def test_twice_the_budget_holds_twice_as_much() -> None:
     """What no setting caps grows with the budget."""
     small, large = document("--memory", "128MiB")["fits"], document("--memory", "256MiB")["fits"]

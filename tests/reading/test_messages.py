@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,23 +70,20 @@ def _seen(fetched: Fetched, *, has_body: bool) -> Fetched:
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.lists(st.tuples(RESPONSES, st.none() | PAGES, DIGESTS, DIGESTS) | st.tuples(FAILURES), max_size=5),
+    st.lists(st.tuples(RESPONSES, st.none() | PAGES, DIGESTS, DIGESTS, DIGESTS) | st.tuples(FAILURES), max_size=5),
     st.integers(1, 4_000),
     st.booleans(),
 )
-def test_a_reading_survives_the_way(found: list[tuple[Fetched]], size: int, wants_body: bool) -> None:
+def test_a_reading_survives_the_way(found: list[tuple[Any, ...]], size: int, wants_body: bool) -> None:
     """Every answer arrives whole and in order, whatever the pieces; only what nobody asked for stays behind."""
-    readings = [
-        Reading(*one) if len(one) == 1 else Reading(one[0], one[1], 7, one[2], one[3])  # type: ignore[misc]
-        for one in found
-    ]
+    readings = [Reading(one[0], *((one[1], 7, *one[2:]) if len(one) > 1 else ())) for one in found]
     packed = [packed_reading(number, reading, wants_body=wants_body) for number, reading in enumerate(readings)]
     arrived = [unpacked_reading(message, URL) for message in _through(packed, size)]
     for before, after in zip(readings, arrived, strict=True):
         has_body = wants_body or before.parsed is None
         assert after.fetched == _seen(before.fetched, has_body=has_body)
-        assert (after.body_bytes, after.body_digest, after.text_digest) == (
-            before.body_bytes, before.body_digest, before.text_digest
+        assert (after.body_bytes, after.body_digest, after.text_digest, after.signature) == (
+            before.body_bytes, before.body_digest, before.text_digest, before.signature
         )  # fmt: skip
         hrefs = before.parsed.hrefs if before.parsed else []
         distinct = hrefs if wants_body else list(dict.fromkeys(hrefs))

@@ -70,14 +70,14 @@ class Here:
 class Bench:
     """Workers over fakes."""
 
-    def __init__(self, count: int | None, *, is_bound: bool = False) -> None:
+    def __init__(self, count: int | None, *, is_bound: bool = False, may_start: bool = True) -> None:
         clock = ManualClock()
         self.gate = ByteGate(Account("bodies", 1 << 24))
         self.here = Here(self.gate)
         self.events = Events(clock)
         self.workers = Workers(
             count, self.here, self.gate, ORDERS, clock, self.events, wants_body=lambda: False,
-            may_start=lambda _count: True, is_bound=is_bound,
+            may_start=lambda _count: may_start, is_bound=is_bound,
         )  # fmt: skip
 
     async def read(self, url: str = "http://a.test/", host_id: int = 1, url_id: int = 1) -> Reading:
@@ -181,6 +181,37 @@ async def test_a_worker_that_ends_is_replaced() -> None:
     await bench.workers.close()
 
 
+async def test_a_worker_that_has_just_ended_is_asked_no_more() -> None:
+    """Between a process's end and the next in its place, its tasks are the others', or this process's."""
+    bench = Bench(3)
+    bench.workers.begin()
+    await _turns()
+    for fake in Fake.made:
+        fake.is_alive = False
+        await bench.read(host_id=0)
+        await bench.read(host_id=1)
+    assert [len(fake.urls) for fake in Fake.made] == [0, 2]
+    assert bench.here.reads == 2
+    await bench.workers.close()
+
+
+async def test_a_process_that_ended_answers_at_once() -> None:
+    """A task is never given to who can't answer it."""
+    with pytest.raises(WorkerLost):
+        await worker.Worker().read(Task(1, "http://a.test/", 1), wants_body=False)
+
+
+async def test_figures_stay_after_the_end() -> None:
+    """What each process did is told when none is left."""
+    bench = Bench(3)
+    bench.workers.begin()
+    await _turns()
+    before = bench.workers.figures()
+    await bench.workers.close()
+    assert bench.workers.figures() == before
+    assert before["running"] == 2
+
+
 async def test_workers_share_what_the_account_has_for_them() -> None:
     """Their parts are held while they run, add up to a half, and go back at the end; what they take is told."""
     bench = Bench(5)
@@ -196,7 +227,7 @@ async def test_workers_share_what_the_account_has_for_them() -> None:
 
 
 async def test_workers_come_by_themselves_when_the_loop_is_the_brake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Processes are started after some busy seconds, and never while the loop has time to wait."""
+    """Processes are started after some busy seconds; never while the loop has time to wait, or without room."""
     monkeypatch.setattr(workers, "cores", lambda: 3)
     monkeypatch.setattr(workers, "TICK_S", 0.0)
     calm, busy = Bench(None), Bench(None)
@@ -206,11 +237,15 @@ async def test_workers_come_by_themselves_when_the_loop_is_the_brake(monkeypatch
     assert calm.workers.figures() == {"wanted": "auto", "running": 0, "lost": 0, "processes": []}
     await calm.workers.close()
     monkeypatch.setattr(workers, "BUSY_SHARE", -1.0)
+    tight = Bench(None, may_start=False)
     busy.workers.begin()
+    tight.workers.begin()
     await _turns()
     await _turns()
     assert busy.workers.figures()["running"] == 2
+    assert tight.workers.figures()["running"] == 0
     await busy.workers.close()
+    await tight.workers.close()
 
 
 async def test_a_system_without_processes_is_read_here(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from weaver.base.sources import load_settings
 from weaver.base.url import Canonicalizer, host_of, redacted
 from weaver.cli.exit_codes import EXIT_CODES, ExitCode
 from weaver.cli.flags import flag_pairs, output_flags, setting_flags
-from weaver.cli.live import LiveProgress
+from weaver.cli.lazy import imported
 from weaver.cli.progress import LineProgress, NoProgress, Progress, say
 from weaver.cli.running import Ended, Job, run_job
 from weaver.cli.summary import seed_line, summary
@@ -80,7 +80,10 @@ def progress_for(title: str, settings: CrawlSettings, is_quiet: bool) -> Progres
     """Nothing, a live view, or lines: as asked, and as stderr can show."""
     if is_quiet:
         return NoProgress()
-    return LiveProgress(redacted(title), settings) if sys.stderr.isatty() else LineProgress(settings)
+    if not sys.stderr.isatty():
+        return LineProgress(settings)
+    live: Progress = imported("weaver.cli.live:LiveProgress")(redacted(title), settings)
+    return live
 
 
 def run_and_tell(job: Job, as_json: bool, is_quiet: bool) -> None:

@@ -122,6 +122,8 @@ def report_lines(report: Report, directory: Path, pairs: Path | None = None) -> 
     found = duplicates["exact"] + duplicates["near"]
     share = f" ({found / total:.1%})" if total else ""
     yield f"{total:,} documents, {format_size(report['text_bytes'])} of text"
+    if not total and not report["troubles"]:
+        yield "nothing to read was found: files are empty, or no file of a folder has a name that says what it is"
     yield f"{found:,} duplicates{share}: {duplicates['exact']:,} exact, {duplicates['near']:,} near"
     yield f"{report['clusters']:,} clusters, the largest of {report['largest_cluster']:,}"
     yield f"{report['kept']:,} to keep, {format_size(report['kept_bytes'])}"

@@ -18,6 +18,7 @@ from weaver.cli.figures import Pace, Status, left_s, pages_done, share_done
 from weaver.cli.memory_lines import eviction_text, rung_line, rung_reason
 from weaver.cli.progress import event_line, hosts_known
 from weaver.cli.terminal import shortened
+from weaver.cli.worker_lines import worker_line
 
 EVENTS_SHOWN = 6
 ROWS = 24
@@ -122,12 +123,13 @@ def _limit(status: Status, settings: CrawlSettings, per_second: float) -> list[R
 
 
 def _memory_lines(status: Status, events: list[Event]) -> Iterator[str]:
-    """The process's memory, and where the governor stands and why."""
+    """The process's memory, where the governor stands and why, and the processes beside it."""
     memory = status.get("memory", {})
     rss, untracked = format_size(memory.get("rss_bytes", 0)), format_size(memory.get("untracked_bytes", 0))
     baseline, budget = memory.get("baseline_rss_bytes", 0) / MIB, memory.get("budget_bytes", 0) / MIB
     yield f"memory  RSS {rss} (baseline {baseline:.1f}, budget {budget:.1f}), untracked {untracked}, CPU {_cpu(status)}"
     yield from (f"        {line}" for line in rung_line(memory, rung_reason(events)))
+    yield from (f"workers {line}" for line in worker_line(status))
 
 
 def _accounts(status: Status) -> Table:

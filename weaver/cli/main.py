@@ -12,13 +12,13 @@ import click
 from weaver.base.errors import WeaverError
 from weaver.base.version import VERSION
 from weaver.cli.exit_codes import ExitCode, error_code
-from weaver.cli.lazy import CommandEntry, LazyGroup
+from weaver.cli.lazy import CommandEntry, LazyGroup, hasten
 from weaver.cli.terminal import printable
 from weaver.native import description as native_state
 
 COMMANDS = {
-    "crawl": CommandEntry("weaver.cli.crawl:crawl", "Crawl from one or more seeds."),
-    "resume": CommandEntry("weaver.cli.crawl:resume", "Go on with a crawl that was stopped or killed."),
+    "crawl": CommandEntry("weaver.cli.crawl:crawl", "Crawl from one or more seeds.", "aiohttp"),
+    "resume": CommandEntry("weaver.cli.crawl:resume", "Go on with a crawl that was stopped or killed.", "aiohttp"),
     "status": CommandEntry("weaver.cli.inspect:status", "Tell how a crawl stands, while it runs or afterwards."),
     "export": CommandEntry(
         "weaver.cli.inspect:export", "Write pages, edges, hosts, duplicates or the graph to a file."
@@ -32,7 +32,7 @@ COMMANDS = {
     "memory": CommandEntry("weaver.cli.memory:memory", "Show how full each account was over time, and draw it."),
     "plan": CommandEntry("weaver.cli.plan:plan", "Say what fits into a budget, or what budget so many URLs need."),
     "config": CommandEntry("weaver.cli.configuration:config", "Show, check or describe the settings."),
-    "demo": CommandEntry("weaver.cli.demo:demo", "Serve a small web on this machine and crawl it."),
+    "demo": CommandEntry("weaver.cli.demo:demo", "Serve a small web on this machine and crawl it.", "aiohttp"),
 }
 
 _WRITE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -118,4 +118,10 @@ def cli() -> None:
 
 def main() -> None:
     """The console script."""
+    entry = COMMANDS.get(sys.argv[1]) if len(sys.argv) > 1 else None
+    if entry is not None:
+        try:
+            hasten(entry)
+        except KeyboardInterrupt:
+            sys.exit(ExitCode.INTERRUPTED)
     cli(prog_name="weaver")

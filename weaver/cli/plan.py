@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from weaver.analysis.capacity import BASELINE_RSS_BYTES, Document, plan_for_urls, residence
+from weaver.analysis.capacity import BASELINE_RSS_BYTES, Document, baseline_bytes, plan_for_urls, residence
 from weaver.analysis.capacity import plan as plan_for_budget
 from weaver.base.settings import Settings
 from weaver.base.sources import load_settings, parse_assignment
@@ -58,9 +58,10 @@ def _document(settings: Settings, urls: int | None, *, is_for_budget: bool) -> D
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--for-urls") from error
     if needed is not None and not is_for_budget:
-        return {**needed, "limit_bytes": limit, "fitting_bytes": _fitting(needed["budget_bytes"], limit)}
+        return {**needed, "limit_bytes": limit, "fitting_bytes": _fitting(needed["budget_bytes"], limit, settings)}
     asked = settings.memory.budget
-    document = {**plan_for_budget(settings, _fitting(asked, limit)), "asked_budget_bytes": asked, "limit_bytes": limit}
+    fitting = _fitting(asked, limit, settings)
+    document = {**plan_for_budget(settings, fitting), "asked_budget_bytes": asked, "limit_bytes": limit}
     if needed is not None:
         document["for_urls"] = {**residence(needed["urls"], document), **_of_the_need(needed)}
     return document
@@ -70,8 +71,8 @@ def _of_the_need(needed: Document) -> Document:
     return {"urls": needed["urls"], "needed_budget_bytes": needed["budget_bytes"], "settings": needed["settings"]}
 
 
-def _fitting(asked: int, limit: int | None) -> int:
-    return capped_budget(asked, limit, BASELINE_RSS_BYTES)
+def _fitting(asked: int, limit: int | None, settings: Settings) -> int:
+    return capped_budget(asked, limit, baseline_bytes(settings))
 
 
 def plan_lines(document: Document) -> Iterator[str]:
@@ -93,6 +94,7 @@ def plan_lines(document: Document) -> Iterator[str]:
     )
     if document["budget_bytes"] < LEAST_JUDGED_BYTES:
         yield f"        and, below {format_size(LEAST_JUDGED_BYTES)}, 8 to 40 MiB of working memory whatever it is"
+    yield from _workers(document)
     yield f"disk    {_disk(document['disk'])}"
     yield from _costs(document)
 
@@ -132,6 +134,15 @@ def _caps(accounts: Mapping[str, Any]) -> Iterator[str]:
     names = list(dict.fromkeys(part["capped_by"] for part in parts if part["capped_by"]))
     if names:
         yield from textwrap.wrap(f"* capped by {', '.join(names)}", TABLE_COLUMNS, subsequent_indent="  ")
+
+
+def _workers(document: Document) -> Iterator[str]:
+    """What the processes that read beside the crawl's own take: part of the RSS where their number is given."""
+    count, each = document["workers"], format_size(document["constants"]["worker_base_bytes"])
+    if count is None:
+        yield f"        and {each} for each process that a busy crawl starts (crawl.workers, at most its cores)"
+    elif count > 1:
+        yield f"        with {each} for each of {count - 1} beside the crawl's process (crawl.workers)"
 
 
 def _disk(disk: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from weaver.cli.figures import Status, pages_done
 from weaver.cli.memory_lines import capped_line, eviction_text, process_line, reseen_line, rung_line, rung_reason
 from weaver.cli.progress import event_line, hosts_known
 from weaver.cli.terminal import printable, shortened
+from weaver.cli.worker_lines import worker_line
 
 LABEL_COLUMNS = 12
 URL_COLUMNS = 60
@@ -58,7 +59,9 @@ def summary(status: Status, report: Mapping[str, Any], directory: Path) -> str:
         *_duplicates(status, report),
         *_hosts(status, report),
         *_sizes(status),
+        *_archive(status),
         *_memory(status, rung_reason(_newest(report))),
+        *(_line("workers", text) for text in worker_line(status)),
         *_time(status),
         *_events(report),
         *_next(status, directory),
@@ -164,6 +167,17 @@ def _sizes(status: Status) -> list[str]:
     nodes = f"{graph.get('nodes', 0):,} nodes, {graph.get('edges', 0):,} edges"
     resident = f"{graph.get('resident_edges', 0):,} edges in {format_size(graph.get('resident_bytes', 0))} of RAM"
     return [_line("graph", f"{nodes}; {resident}")]
+
+
+def _archive(status: Status) -> list[str]:
+    """What lies in WARC files, where an archive is kept."""
+    warc = status.get("warc")
+    if not warc:
+        return []
+    left_out = f", {warc['left_out']:,} left out (warc.duplicates)" if warc["left_out"] else ""
+    records = f"{warc['responses']:,} responses, {warc['revisits']:,} revisits{left_out}"
+    files = f"{warc['files']:,} file{'' if warc['files'] == 1 else 's'} in {warc['directory']}"
+    return [_line("archive", f"{records}; {format_size(warc['bytes'])} in {files}")]
 
 
 def _memory(status: Status, reason: str) -> list[str]:

@@ -103,7 +103,9 @@ class Child:
             bodies=Account("bodies", orders.bodies_bytes), names=Account("names", orders.names_bytes),
             keeps_exchange=orders.keeps_exchange,
         )  # fmt: skip
-        self._reader = _MarkingReader(self._mark, self._fetcher, orders.parse, orders.dedupe, orders.fetch.retries)
+        self._reader = _MarkingReader(
+            self._mark, self._fetcher, orders.parse, orders.dedupe, orders.fetch.retries, orders.seed
+        )
         allocator.keep_large_blocks_apart()
         if orders.is_collector_tuned:
             self._collector = Collector(clock, "tuned")

@@ -10,7 +10,8 @@ from weaver.base.settings import DedupeSettings, FetchSettings, ParseSettings
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """How a worker fetches and reads; `bodies_bytes` and `names_bytes` are its part of the crawl's two accounts."""
+    """How a worker fetches and reads; `seed` is the crawl's own, `bodies_bytes` and `names_bytes` are the worker's part
+    of its two accounts."""
 
     fetch: FetchSettings
     parse: ParseSettings
@@ -20,6 +21,7 @@ class Orders:
     private_headers_for: frozenset[str]
     keeps_exchange: bool
     is_collector_tuned: bool
+    seed: int = 0
     bodies_bytes: int = 0
     names_bytes: int = 0
 
@@ -28,7 +30,7 @@ class Orders:
         return (
             self.fetch.model_dump_json(), self.parse.model_dump_json(), self.dedupe.model_dump_json(), self.user_agent,
             self.concurrency, tuple(self.private_headers_for), self.keeps_exchange, self.is_collector_tuned,
-            self.bodies_bytes, self.names_bytes,
+            self.seed, self.bodies_bytes, self.names_bytes,
         )  # fmt: skip
 
 

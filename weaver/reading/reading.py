@@ -9,6 +9,7 @@ from typing import Protocol
 
 from weaver.base.page import Fetched, Parsed, Response, Task, TaskKind
 from weaver.base.settings import DedupeSettings, ParseSettings
+from weaver.dedupe import LargeTexts
 from weaver.dedupe.fingerprint import digests_of
 from weaver.fetch import Fetcher
 from weaver.memory.admission import Admission
@@ -24,7 +25,8 @@ class Reading:
     """What came of one task; `parsed` is None where there was no page to read.
 
     `fetched` may have lost its body on the way, where nobody asked for it; `body_bytes` still says how long it was.
-    The digests are empty for a page of which there is none, or only a part: that says nothing.
+    The digests are empty for a page of which there is none, or only a part: that says nothing. `signature` is empty but
+    for a page with so much text that to sign it takes long (`LargeTexts`).
     """
 
     fetched: Fetched
@@ -32,6 +34,7 @@ class Reading:
     body_bytes: int = 0
     body_digest: bytes = b""
     text_digest: bytes = b""
+    signature: bytes = b""
 
 
 class Reader(Protocol):
@@ -49,11 +52,14 @@ class Reader(Protocol):
 class LocalReader:
     """The Reader of this process: the loop waits for the answer, and stands still while one of usual size is parsed."""
 
-    def __init__(self, fetcher: Fetcher, parse: ParseSettings, dedupe: DedupeSettings, retries: int) -> None:
+    def __init__(
+        self, fetcher: Fetcher, parse: ParseSettings, dedupe: DedupeSettings, retries: int, seed: int = 0
+    ) -> None:
         self._fetcher = fetcher
         self._parse = parse
         self._dedupe = dedupe
         self._retries = retries
+        self._large_texts = LargeTexts(dedupe, seed)
         self._aside = ThreadPoolExecutor(1, "weaver-parse")
 
     def __repr__(self) -> str:
@@ -81,7 +87,8 @@ class LocalReader:
 
     def _read(self, _task: Task, response: Response) -> Reading:
         parsed = parse_page(response, self._parse)
-        of_body, of_text = b"", b""
+        of_body, of_text, signature = b"", b"", b""
         if response.body and not response.is_truncated:
             of_body, of_text = digests_of(response.body, parsed.text, self._dedupe)
-        return Reading(response, parsed, len(response.body), of_body, of_text)
+            signature = self._large_texts.signature(parsed.text)
+        return Reading(response, parsed, len(response.body), of_body, of_text, signature)

@@ -98,7 +98,9 @@ class Worker:
         await self._stands.wait()
 
     async def read(self, task: Task, *, wants_body: bool) -> Reading:
-        """Have the task read. Raises WorkerLost and WorkerFault."""
+        """Have the task read. Raises WorkerLost, at once where it has ended, and WorkerFault."""
+        if not self.is_alive:
+            raise WorkerLost(is_cause=False)
         number = next(self._numbers)
         answer: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._asked[number] = task.url, answer

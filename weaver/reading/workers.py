@@ -79,6 +79,7 @@ class Workers:
         self._held_bytes = 0
         self._spent_s = 0.0
         self._lost = 0
+        self._told_at_end: dict[str, object] | None = None
         self._deaths: dict[int, int] = {}
         self._expected = {kind: Expectation(first, _MOST_EXPECTED_BYTES) for kind, first in _FIRST_BYTES.items()}
 
@@ -94,7 +95,8 @@ class Workers:
             self._start(self._count - 1)
 
     async def close(self) -> None:
-        """End all of them."""
+        """End all of them; the figures stay as they were."""
+        self._told_at_end = self.figures()
         tasks = [*self._keeping, *([self._watching] if self._watching else [])]
         for task in tasks:
             task.cancel()
@@ -141,7 +143,7 @@ class Workers:
 
     def figures(self) -> dict[str, object]:
         """How many there are and what each does, for the status."""
-        return {
+        return self._told_at_end or {
             "wanted": "auto" if self._count is None else self._count,
             "running": len(self._alive()),
             "lost": self._lost,
@@ -160,7 +162,8 @@ class Workers:
         }
 
     def _alive(self) -> list[Worker]:
-        return [worker for worker in self._workers if worker is not None]
+        """Those that can be asked; one that has just ended keeps its place until it is replaced."""
+        return [worker for worker in self._workers if worker is not None and worker.is_alive]
 
     def _choose(self, task: Task) -> Worker | None:
         """1. the host's own 2. the least busy one, where that is too far behind or there is no other."""
@@ -170,7 +173,7 @@ class Workers:
             return self._workers[_group_of(task.url) % len(self._workers)]
         own = self._workers[task.host_id % len(self._workers)]
         least = min(self._alive(), key=_load, default=None)
-        if own is None or least is None or own.under_way > least.under_way + LEAN:
+        if own is None or not own.is_alive or least is None or own.under_way > least.under_way + LEAN:
             return least
         return own
 
