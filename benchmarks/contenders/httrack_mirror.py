@@ -18,9 +18,10 @@ def main() -> None:
     host = urlsplit(entry).netloc
     with tempfile.TemporaryDirectory(prefix="weaver-bench-") as folder:
         limits = ["--disable-security-limits", "--max-rate=0", "--connection-per-second=0", f"--sockets={connections}"]
+        pages_only = ["--near=0", "--priority=1"]
         stopwatch = Stopwatch()
         subprocess.run(
-            ["httrack", entry, "--path", folder, "--quiet", "--robots=2", "--near=0", *limits, f"+{host}/*"],
+            ["httrack", entry, "--path", folder, "--quiet", "--robots=2", *pages_only, *limits, f"+{host}/*"],
             check=False,
             stdout=subprocess.DEVNULL,
         )

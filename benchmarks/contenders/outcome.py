@@ -9,6 +9,7 @@ import resource
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 
 def pin(core: int) -> None:
@@ -23,6 +24,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self._cpu_from = time.process_time()
         self._children_from = _children_s()
+        self._waited_from = _waited_s()
         self._wall_from = time.perf_counter()
 
     def stopped(self) -> Cost:
@@ -34,6 +36,7 @@ class Stopwatch:
             wall_s=time.perf_counter() - self._wall_from,
             process_cpu_s=usage.ru_utime + usage.ru_stime + _children_s(),
             peak_rss_mib=max(usage.ru_maxrss, of_children.ru_maxrss) / 1024,
+            waited_s=_waited_s() - self._waited_from,
         )
 
 
@@ -42,17 +45,24 @@ def _children_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
+def _waited_s() -> float:
+    """How long this thread could have run, and other programs had the processor."""
+    path = Path("/proc/self/schedstat")
+    return int(path.read_text("ascii").split()[1]) / 1e9 if path.exists() else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one crawl took."""
+    """What one crawl took. Wall seconds say little where `waited_s`, the time without a processor, is much of them."""
 
     cpu_s: float
     wall_s: float
     process_cpu_s: float
     peak_rss_mib: float
+    waited_s: float
 
     def report(self, pages: Iterable[str], **more: object) -> None:
-        """Print the line: the cost, and which pages it was for."""
+        """Print the line: the cost, and which pages it was for: an empty `digest` says that they have other names."""
         fetched = sorted(set(pages))
         document = {
             "pages": len(fetched),
@@ -61,6 +71,7 @@ class Cost:
             "process_cpu_ms_a_page": 1000 * self.process_cpu_s / max(1, len(fetched)),
             "wall_s": self.wall_s,
             "peak_rss_mib": self.peak_rss_mib,
+            "waited_s": self.waited_s,
             **more,
         }
-        print(json.dumps(document))
+        print(json.dumps(document | {"urls": fetched if document["digest"] else []}))

@@ -1,9 +1,13 @@
-"""Scrapy on the same pages: its own link extractor and duplicate filter, nothing kept; only where it is installed."""
+"""Scrapy on the same pages: its own link extractor and duplicate filter, nothing kept; only where it is installed.
+
+No delay, no throttle, as many requests at once as the others, robots.txt as the others, on uvloop where that is there.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from scrapy import Spider
@@ -47,6 +51,8 @@ def main() -> None:
         "TELNETCONSOLE_ENABLED": False,
         "COOKIES_ENABLED": False,
         "RETRY_ENABLED": False,
+        "AUTOTHROTTLE_ENABLED": False,
+        "ASYNCIO_EVENT_LOOP": "uvloop.Loop" if find_spec("uvloop") else None,
     })
     process.crawl(Site, entry=entry)
     stopwatch = Stopwatch()

@@ -72,6 +72,12 @@ async def test_everything_fetched_is_archived_once(tmp_path: Path) -> None:
     assert len(copies) == len(copies & (counted["revisit"].keys() | counted["response"].keys())) > 3
     assert counted["revisit"].total() >= len(copies)
     assert counted["warcinfo"].total() == 1
+    told = await run_command("status", str(tmp_path / "crawl"), "--json")
+    size_bytes = sum(path.stat().st_size for path in (tmp_path / "crawl" / "warc").iterdir())
+    assert told["warc"] == {
+        "directory": "warc", "responses": counted["response"].total(), "revisits": counted["revisit"].total(),
+        "left_out": 0, "files": 1, "bytes": size_bytes,
+    }  # fmt: skip
 
 
 async def test_the_archive_replays_as_the_site_was(tmp_path: Path) -> None:

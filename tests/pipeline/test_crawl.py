@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.tiny_web import SITE, answer, crawl_all, html, redirect, settings_for, site
+from weaver.analysis.duplicates import duplicates_document
 from weaver.base.errors import DirectoryError, DirectoryLocked, PersistenceError, SeedError
 from weaver.base.page import EdgeKind, Failure, Fetched, PageState
 from weaver.fetch import ScriptedTransport
@@ -119,6 +120,33 @@ async def test_duplicates_are_named_and_the_first_in_order_of_url_stands_for_the
         (source, target) for source, target, kind in stored_edges(tmp_path / "c") if kind is EdgeKind.DUPLICATE
     }
     assert duplicates == {("/copy-with-long-name", "/copy"), ("/text", "/copy")}
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_duplicate_comes_with_its_body_where_it_is_wanted(tmp_path: Path, keeps: bool) -> None:
+    """With `crawl.duplicate_bodies = false` a copy is handed out without body and text, and all else is the same."""
+    web = site({"/": html("", "/copy", "/other"), "/copy": html(WORDS), "/other": html(WORDS)})
+    found = await crawl_all(web, tmp_path / "c", settings_for(crawl__duplicate_bodies=keeps))
+    (copy,) = (page for page in found.values() if page.state is PageState.DUPLICATE)
+    assert (bool(copy.body), bool(copy.text), bool(copy.duplicate_of)) == (keeps, keeps, True)
+    assert all(page.body for page in found.values() if page.state is PageState.FETCHED)
+
+
+@pytest.mark.parametrize(
+    ("rule", "stands"),
+    [("auto", "/a"), ("canonical", "/the-one"), ("most_linked", "/b-linked"), ("first_seen", "/c-1st")],
+)
+async def test_a_cluster_is_represented_by_the_rule_of_the_settings(tmp_path: Path, rule: str, stands: str) -> None:
+    """The page named as canonical, the most linked, the first found or the shortest URL, in the report too."""
+    body = html(WORDS, head='<link rel="canonical" href="/the-one">')
+    names = ("/c-1st", "/b-linked", "/a", "/the-one")
+    pages = {"/": html("", *names, "/hub"), "/hub": html("a hub", "/b-linked")}
+    await crawl_all(site(pages | dict.fromkeys(names, body)), tmp_path / "c", settings_for(dedupe__representative=rule))
+    edges = stored_edges(tmp_path / "c")
+    assert {target for _, target, kind in edges if kind is EdgeKind.DUPLICATE} == {stands}
+    document = duplicates_document(tmp_path / "c", top=1)
+    assert document["representative"] == rule
+    assert [cluster["url"] for cluster in document["clusters"]] == [SITE + stands]
 
 
 async def test_the_links_of_a_duplicate_are_followed_where_they_lead_elsewhere(tmp_path: Path) -> None:

@@ -134,8 +134,8 @@ class Parsed:
     `base_url` is the effective base (after `<base href>`); hrefs are raw attribute values, stripped of ASCII
     whitespace, in document order with repeats, not yet resolved. `nofollow_hrefs` are those whose `rel` says
     nofollow, ugc or sponsored. `canonical` and `refresh` are raw too. `text` is the visible text (white space
-    runs as found), for hashing. `is_html` is False for bodies that are hashed without parsing. `note` names
-    what was odd (`deep_nesting`, `large_page`, `links_capped`), or is empty.
+    runs as found, a line break at the borders of blocks), for hashing. `is_html` is False for bodies that are hashed
+    without parsing. `note` names what was odd (`deep_nesting`, `large_page`, `links_capped`), or is empty.
     """
 
     base_url: str

@@ -16,6 +16,7 @@ Network = Annotated[str, AfterValidator(network)]
 Headers = Annotated[dict[str, str], AfterValidator(sendable_headers)]
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(ge=0)]
+RepresentativeRule = Literal["auto", "canonical", "shortest_url", "first_seen", "most_linked"]
 
 
 class _Section(BaseModel):
@@ -48,6 +49,9 @@ class CrawlSettings(_Section):
     )
     duplicates_per_template: Count = Field(
         default=200, ge=0, description="how many duplicates of one URL template on a host have their links followed"
+    )
+    duplicate_bodies: bool = Field(
+        default=True, description="whether the library hands out a duplicate's body and text"
     )
     event_loop: Literal["auto", "asyncio"] = Field(
         default="auto", description="uvloop where it is installed, or asyncio's own"
@@ -156,6 +160,9 @@ class DedupeSettings(_Section):
     boilerplate: bool = Field(
         default=True, description="leave out of these texts what a host repeats on page after page"
     )
+    representative: RepresentativeRule = Field(
+        default="auto", description="which page stands for its duplicates; auto: the shortest URL"
+    )
 
 
 class FrontierSettings(_Section):
@@ -245,6 +252,9 @@ class WarcSettings(_Section):
     )
     max_file: Size = Field(default=1 << 30, ge=1, description="bytes of a file as it lies on the disk, then the next")
     compress: Count = Field(default=5, ge=0, le=9, description="gzip level of each record; 0 leaves them plain")
+    duplicates: Literal["revisit", "response", "none"] = Field(
+        default="revisit", description="of a payload that the archive has: a record that names it, it again, or nothing"
+    )
 
 
 class Settings(_Section):

@@ -12,7 +12,6 @@ from weaver.base.events import Events
 from weaver.base.record import CommitRecord
 from weaver.base.settings import CrawlSettings, Settings
 from weaver.base.url import Canonicalizer, origin_of, redacted
-from weaver.base.version import VERSION
 from weaver.dedupe import ContentIndex, DuplicateLinks
 from weaver.fetch import Transport, affordable_concurrency, build_fetcher
 from weaver.frontier import Depths, Discovery, Finding, Frontier, HostIds, HrefCache, Refused, Scope
@@ -23,6 +22,7 @@ from weaver.memory.budget import Budget
 from weaver.memory.collector import Collector
 from weaver.memory.governor import Governor
 from weaver.memory.meter import Meter, capped_budget
+from weaver.memory.processes import base_bytes_of_workers
 from weaver.memory.scratch import release_all
 from weaver.persistence import (
     Archive,
@@ -43,6 +43,7 @@ from weaver.persistence import (
     stored_mark,
     used_time,
 )
+from weaver.pipeline.captures import archivist
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.crawl import Crawl
 from weaver.pipeline.crawl_graph import CrawlGraph
@@ -55,7 +56,7 @@ from weaver.pipeline.memory_history import MemoryHistory
 from weaver.pipeline.memory_status import MemoryStatus
 from weaver.pipeline.near_stage import build_near, tell_templates, with_merging
 from weaver.pipeline.page_run import PageRun, Stages
-from weaver.pipeline.reading_stage import base_bytes_of_workers, build_workers, has_room_for_workers
+from weaver.pipeline.reading_stage import build_workers, has_room_for_workers
 from weaver.pipeline.relief import Relief, Shrinkable
 from weaver.pipeline.restore import (
     passed_refusals,
@@ -176,7 +177,8 @@ class _Assembly:
             self._budget, settings.memory.budget, baseline_bytes, meter, governing, self._collector,
             allocator.detect(), self._store_statistics, self._stages.fetcher.pools,
         )  # fmt: skip
-        report = StatusReport(self._stages, self._counters, memory, clock, Earlier(*used_time(self._connection)))
+        earlier = Earlier(*used_time(self._connection))
+        report = StatusReport(self._stages, self._counters, memory, clock, earlier, self._warc)
         news = LinkNews(self._journal, self._events, settings.graph.disk_limit)
         self._sealer = Sealer(settings.persistence.seal_pages, settings.graph.disk_limit, news.dropped, news.damaged)
         self._run_log = RunLog(directory, self._journal, settings, report, clock, self._sealer, self._events)
@@ -195,13 +197,8 @@ class _Assembly:
             return None
         warc = open_archive(
             settings.warc, self._directory.path, self._directory.crawl_seed, stored_mark(self._connection),
-            {
-                "software": f"weaver/{VERSION}",
-                "operator": settings.politeness.contact,
-                "http-header-user-agent": user_agent(settings.politeness),
-                "robots": settings.politeness.robots,
-            },
-            settings.fetch.headers, clock.wall, must_sync=settings.persistence.synchronous == "full",
+            archivist(settings.politeness), settings.fetch.headers, clock.wall,
+            must_sync=settings.persistence.synchronous == "full",
         )  # fmt: skip
         if warc.repaired.cut_bytes or warc.repaired.is_short:
             self._events.emit("warc_repaired", cut_bytes=warc.repaired.cut_bytes, has_lost=warc.repaired.is_short)
@@ -308,7 +305,7 @@ class _Assembly:
             bodies=account("bodies"), names=account("hosts"), keeps_exchange=self._warc is not None,
         )  # fmt: skip
         reader = build_workers(
-            settings, fetcher, clock, self._events, is_scripted=transport is not None,
+            settings, fetcher, clock, self._events, seed=self._directory.crawl_seed, is_scripted=transport is not None,
             wants_body=lambda: self.crawl.has_listener,
             may_start=lambda count: has_room_for_workers(self._meter, self._budget, self._baseline_bytes, count),
         )  # fmt: skip

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from weaver.base.page import Fetched, Parsed, Response, Task
 from weaver.base.record import Capture
+from weaver.base.settings import PolitenessSettings
+from weaver.base.version import VERSION
+from weaver.politeness import user_agent
 
 # A link that was found is held by its page as well; apart from its text it takes this.
 _HREF_BYTES = 60
@@ -17,6 +20,16 @@ def captures_of(task: Task, fetched: Fetched, parsed: Parsed | None = None) -> t
     if parsed is None:
         return (Capture(fetched, task.url_id),)
     return (Capture(fetched, task.url_id, parsed.base_url, (*parsed.hrefs, *parsed.nofollow_hrefs)),)
+
+
+def archivist(politeness: PolitenessSettings) -> dict[str, str]:
+    """Who archives, and by which manners: what stands at the head of each file."""
+    return {
+        "software": f"weaver/{VERSION}",
+        "operator": politeness.contact,
+        "http-header-user-agent": user_agent(politeness),
+        "robots": politeness.robots,
+    }
 
 
 def capture_bytes(captures: tuple[Capture, ...]) -> int:

@@ -49,8 +49,8 @@ class PageResult:
     `state` is fetched, duplicate, redirect, failed or blocked_robots; `reason` says why where there is something to
     say. `body` is the decoded body and `text` the visible text, empty where there was none to take; `links` the
     number of distinct out-edges; `duplicate_id` and `duplicate_of` name the page that this one is a copy of (0 and
-    empty where it is none); `near_id` the page that it is nearly the same as, by the Jaccard index `similarity` (both 0
-    where it is none).
+    empty where it is none), which may come without body and text (`crawl.duplicate_bodies`); `near_id` the page that it
+    is nearly the same as, by the Jaccard index `similarity` (both 0 where it is none).
     """
 
     id: int
@@ -249,11 +249,12 @@ class PageRun:
         near_id, similarity = (outcome.near.other_id, outcome.near.similarity) if outcome.near else (0, 0.0)
         self._counters.count(row)
         self._counters.near_duplicates += bool(near_id)
+        has_body = self._settings.crawl.duplicate_bodies or not row.duplicate_of
         return PageResult(
             task.url_id, task.url, row.state, stages.discovery.depth_of(task), row.http_status, row.content_type,
             row.title,
-            len(adjacency or ()), outcome.body, outcome.parsed.text, "", row.reason, row.duplicate_of,
-            near_id, similarity,
+            len(adjacency or ()), outcome.body if has_body else b"", outcome.parsed.text if has_body else "",
+            "", row.reason, row.duplicate_of, near_id, similarity,
         )  # fmt: skip
 
     def give_up(self, lease: Lease) -> PageResult | None:
@@ -312,7 +313,7 @@ class PageRun:
         edges = self._edges(task, parsed, self._refusal_of_links(task, parsed, seen))
         if seen.duplicate_of:
             edges[EdgeKind.DUPLICATE] = [seen.duplicate_of]
-        near = self._observe_near(task, parsed, seen)
+        near = self._observe_near(task, reading, parsed, seen)
         if near is not None and near.other_id:
             edges[EdgeKind.NEAR_DUPLICATE] = [near.other_id]
         notes = (f"truncated_{response.truncated_by}" if response.is_truncated else "",
@@ -338,11 +339,11 @@ class PageRun:
             return Observation(Verdict.NEW, b"", b"")
         return self._stages.contents.compare(task.url_id, reading.body_digest, reading.text_digest)
 
-    def _observe_near(self, task: Task, parsed: Parsed, seen: Observation) -> NearRow | None:
+    def _observe_near(self, task: Task, reading: Reading, parsed: Parsed, seen: Observation) -> NearRow | None:
         """Only new content is compared: of a copy all is known by the page that it is a copy of."""
         if self._stages.near is None or seen.verdict is not Verdict.NEW or not seen.body_digest:
             return None
-        return self._stages.near.observe(task.url_id, parsed.text, origin_of(task.url))
+        return self._stages.near.observe(task.url_id, parsed.text, origin_of(task.url), reading.signature)
 
     def _refusal_of_links(self, task: Task, parsed: Parsed, seen: Observation) -> str:
         """Why none of the page's links is followed; empty where they are."""

@@ -11,11 +11,10 @@ from weaver.base.url import origin_of
 from weaver.fetch import Fetcher
 from weaver.memory.budget import Budget
 from weaver.memory.meter import Meter
+from weaver.memory.processes import WORKER_BASE_BYTES, asked_workers
 from weaver.politeness import user_agent
 from weaver.reading import LocalReader, Orders, Workers
 
-# What a worker process has resident before its first task: 63 MiB, of which it shares some 25 with this one.
-WORKER_BASE_BYTES = 64 << 20
 # Above this share of a control group's limit the kernel throttles (weaver.memory.meter.capped_budget).
 _GROUP_SHARE = 0.9
 _PROMISED_SHARE = 1.1
@@ -27,17 +26,18 @@ def build_workers(
     clock: Clock,
     events: Events,
     *,
+    seed: int,
     is_scripted: bool,
     wants_body: Callable[[], bool],
     may_start: Callable[[int], bool],
 ) -> Workers:
     """The crawl's reader. Where a test's transport takes the network's place, all is read in this process."""
-    local = LocalReader(fetcher, settings.parse, settings.dedupe, settings.fetch.retries)
+    local = LocalReader(fetcher, settings.parse, settings.dedupe, settings.fetch.retries, seed)
     keeps_exchange = settings.warc.directory is not None
     orders = Orders(
         settings.fetch, settings.parse, settings.dedupe, user_agent(settings.politeness), settings.crawl.concurrency,
         frozenset(map(origin_of, settings.crawl.seeds)), keeps_exchange,
-        is_collector_tuned=settings.memory.collector == "tuned",
+        is_collector_tuned=settings.memory.collector == "tuned", seed=seed,
     )  # fmt: skip
     return Workers(
         1 if is_scripted else asked_workers(settings), local, fetcher.bodies, orders, clock, events,
@@ -45,16 +45,6 @@ def build_workers(
         may_start=may_start,
         is_bound=settings.fetch.cookies,
     )  # fmt: skip
-
-
-def asked_workers(settings: Settings) -> int | None:
-    """The number of processes that the user wants in all; None where weaver may choose."""
-    return None if settings.crawl.workers == "auto" else settings.crawl.workers
-
-
-def base_bytes_of_workers(settings: Settings) -> int:
-    """What the workers that the user wants will have resident before their first task."""
-    return WORKER_BASE_BYTES * ((asked_workers(settings) or 1) - 1)
 
 
 def has_room_for_workers(meter: Meter, budget: Budget, baseline_bytes: int, count: int) -> bool:

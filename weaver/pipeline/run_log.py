@@ -99,8 +99,9 @@ class RunLog:
         """Commit what is left, settle duplicates of both kinds, seal the links, digest the graph where the run came to
         an end of its own, and write the receipt; the digest, or an empty text where it was not taken."""
         await self._journal.flush()
-        await self._journal.ask(settle_duplicates)
-        await self._journal.ask(settle_near_duplicates)
+        rule = self._settings.dedupe.representative
+        await self._journal.ask(lambda connection: settle_duplicates(connection, rule))
+        await self._journal.ask(lambda connection: settle_near_duplicates(connection, rule))
         await self._journal.ask(self._sealer.finish)
         digest = await self._digest(reason)
         counts = status()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from weaver import native
 from weaver.base.clock import Clock
 from weaver.base.version import VERSION
+from weaver.persistence import WarcArchive
 from weaver.pipeline.counters import Counters
 from weaver.pipeline.engine import ExitReason
 from weaver.pipeline.memory_status import MemoryStatus
@@ -26,13 +27,20 @@ class StatusReport:
     """Reads the stages; owns nothing but the time the run began."""
 
     def __init__(
-        self, stages: Stages, counters: Counters, memory: MemoryStatus, clock: Clock, earlier: Earlier
+        self,
+        stages: Stages,
+        counters: Counters,
+        memory: MemoryStatus,
+        clock: Clock,
+        earlier: Earlier,
+        warc: WarcArchive | None = None,
     ) -> None:
         self._stages = stages
         self._counters = counters
         self._memory = memory
         self._clock = clock
         self._earlier = earlier
+        self._warc = warc
         self._began_at = clock.monotonic()
         self._cpu_at_start_s = time.process_time()
 
@@ -65,6 +73,7 @@ class StatusReport:
             "graph": self._graph(),
             "edge_health": self._edge_health(),
             "dedupe": self._dedupe(),
+            "warc": None if self._warc is None else self._warc.document(),
             "memory": self._memory.document(),
             "workers": self._stages.reader.figures(),
             "cpu_s": round(self._earlier.cpu_s + self.cpu_s, 3),
