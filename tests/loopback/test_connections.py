@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.fetching import USER_AGENT, failure_of, fetching, page, response_to
 from tests.support.hostile_server import CLOSE, RESET, WAIT, Behaviour, End, HostileServer, Pause, answer, head
+from tests.support.waiting import until
 from weaver.base.page import Response
 
 OK = answer(b"hi")
@@ -199,8 +200,7 @@ async def test_a_cancelled_request_closes_its_connection() -> None:
         request.cancel()
         with pytest.raises(asyncio.CancelledError):
             await request
-        await _settled(0.01)
-        assert fetcher.statistics().transport.open_connections == 0
+        await until(lambda: fetcher.statistics().transport.open_connections == 0)
         gc.collect()
 
 
