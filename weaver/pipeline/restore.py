@@ -41,7 +41,9 @@ MOST_ROW_EDGES = 2_000_000
 # Some 1 s; at least as many as may wait for their keys to be merged. Older ones are looked up on disk.
 MOST_RESTORED_SIGNATURES = 40_000
 # A quarter of a second; of a template with more the newest are enough, for it is far over its bound.
-MOST_RESTORED_DUPLICATES = 20_000
+MOST_RESTORED_DUPLICATES = 10_000
+# Some half a second: where the redirects among them lead is in blocks of their time.
+MOST_RESTORED_TROUBLES = 4_000
 
 
 def restore_counters(counters: Counters, counts: Counts) -> None:
@@ -124,6 +126,9 @@ def restore_graph(connection: Connection, archive: Archive, graph: GraphStore) -
 
 
 def restore_edge_health(connection: Connection, edge_health: EdgeHealth) -> None:
-    """The newest pages that failed or moved, as many as are kept, the oldest of them first."""
-    for page, moved_to in newest_troubles(connection, edge_health.capacity):
+    """The newest pages that failed or moved, as many as are kept, the oldest of them first.
+
+    Where a page moved to is read from its edges, and so a large crawl's start waits for the newest only.
+    """
+    for page, moved_to in newest_troubles(connection, min(edge_health.capacity, MOST_RESTORED_TROUBLES)):
         edge_health.note(page, moved_to=moved_to)
