@@ -18,6 +18,7 @@ from weaver.memory.allocator import (
     detect,
     keep_large_blocks_apart,
     mimalloc_version,
+    share_one_heap,
     system_allocator,
     trim,
 )
@@ -54,6 +55,24 @@ second = b"x" * (20 << 20)
 above = [b"x" * 100_000 for _ in range(20)]
 del second
 print(meter.rss() - before)
+"""
+
+# Whether what a thread allocates is in the process's own heap.
+_THREAD = """
+import sys
+import threading
+from pathlib import Path
+from weaver.memory.allocator import share_one_heap
+
+if sys.argv[1] == "one heap":
+    assert share_one_heap()
+kept = []
+thread = threading.Thread(target=lambda: kept.append(bytes(100_000)))
+thread.start()
+thread.join()
+heap = next(line for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith("[heap]"))
+first, end = (int(address, 16) for address in heap.split()[0].split("-"))
+print(first <= id(kept[0]) < end)
 """
 
 
@@ -150,3 +169,15 @@ def test_a_large_block_that_is_freed_goes_back_at_once() -> None:
         for how in ("apart", "as it is")
     ]
     assert held[0] < 8 << 20 < held[1]
+
+
+def test_threads_share_a_heap() -> None:
+    """What another thread allocates is in the process's heap, where glibc alone would give the thread its own."""
+    if detect().name != "glibc":
+        assert not share_one_heap()
+        pytest.skip("needs glibc")
+    told = [
+        subprocess.run([sys.executable, "-c", _THREAD, how], capture_output=True, check=True, text=True).stdout
+        for how in ("one heap", "as it is")
+    ]
+    assert told == ["True\n", "False\n"]

@@ -13,9 +13,10 @@ Name = Literal["glibc", "jemalloc", "mimalloc", "musl", "other"]
 # jemalloc's MALLCTL_ARENAS_ALL: the purge takes every arena (man jemalloc, 3: "arena.<i>.purge").
 _JEMALLOC_PURGE = b"arena.4096.purge"
 
-# mallopt's names of the two in glibc's malloc.h, and the values given to them.
+# mallopt's names of these in glibc's malloc.h, and the values given to them.
 _M_TRIM_THRESHOLD, _TRIM_BYTES = -1, 8 << 20
 _M_MMAP_THRESHOLD, _MMAP_BYTES = -3, 1 << 20
+_M_ARENA_MAX = -8
 
 # Where mimalloc's version has five digits it is 3.2.1 for 30201; before, it was 2.0.9 for 209.
 _MIMALLOC_LONG_VERSION = 10_000
@@ -72,6 +73,16 @@ def keep_large_blocks_apart() -> bool:
         return False
     # The second is set because the first one stops glibc from moving it: else each large free would shrink the heap.
     return bool(process.mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES) and process.mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES))
+
+
+def share_one_heap() -> bool:
+    """Have all threads allocate from one heap; whether it is so for threads that begin from now on.
+
+    glibc gives each its own, and what the writer's frees between two passes of sealing the loop's can't use: over
+    60,000 pages at 12 MiB that was some 2 MiB at the peak.
+    """
+    process = _process()
+    return process is not None and detect().name == "glibc" and bool(process.mallopt(_M_ARENA_MAX, 1))
 
 
 def system_allocator(process: ctypes.CDLL, host_type: str) -> AllocatorInfo:

@@ -95,6 +95,8 @@ async def open_crawl(
     given settings. `transport` takes the network's place in tests, `meter` the system's, which is closed with the
     crawl, and `make_budget` gives the budget. Raises SeedError, SettingsError, DirectoryError.
     """
+    # Before the writer's thread has a heap of its own.
+    allocator.share_one_heap()
     with closing(meter or Meter()) as meter:
         # Before any store is built: what is resident now is not the crawl's.
         baseline_bytes = meter.rss()
