@@ -57,6 +57,26 @@ del second
 print(meter.rss() - before)
 """
 
+# What a page takes for a moment goes, and something small and lasting is above it, two hundred times.
+_PASSING_BLOCKS = """
+import sys
+from weaver.memory.allocator import keep_large_blocks_apart
+from weaver.memory.meter import Meter
+
+meter = Meter()
+if sys.argv[1] == "apart":
+    assert keep_large_blocks_apart()
+first = b"x" * (24 << 20)
+del first
+before = meter.rss()
+passing, lasting = [], []
+for _ in range(200):
+    passing.append(b"x" * (65 << 10))
+    lasting.append(b"x" * 1000)
+del passing
+print(meter.rss() - before)
+"""
+
 # Whether what a thread allocates is in the process's own heap.
 _THREAD = """
 import sys
@@ -169,6 +189,17 @@ def test_a_large_block_that_is_freed_goes_back_at_once() -> None:
         for how in ("apart", "as it is")
     ]
     assert held[0] < 8 << 20 < held[1]
+
+
+def test_what_a_page_takes_for_a_moment_leaves_no_holes() -> None:
+    """Blocks of more than 64 KiB are gone when they are freed, whatever was allocated after them."""
+    if detect().name != "glibc":
+        pytest.skip("needs glibc")
+    held = [
+        int(subprocess.run([sys.executable, "-c", _PASSING_BLOCKS, how], capture_output=True, check=True).stdout)
+        for how in ("apart", "as it is")
+    ]
+    assert held[0] < 2 << 20 < held[1]
 
 
 def test_threads_share_a_heap() -> None:

@@ -13,9 +13,11 @@ from weaver.memory.pauses import PauseHistogram
 
 Mode = Literal["tuned", "default"]
 
-# Young objects before a collection, and young collections before an older one. Measured in a trial: the default
-# spends up to half of the time on scanning what a crawl keeps; a crawl's pages themselves leave next to no cycles.
-THRESHOLDS = (50_000, 20, 100)
+# Young objects before a collection, young collections before an older one, and these before a full one. Measured in a
+# trial: the default spends up to half of the time on scanning what a crawl keeps; a crawl's pages themselves leave next
+# to no cycles. What a burst makes, a queue that is read from disk, is looked at 20,000 objects at a time at most: each
+# second collection takes what the one before it left, so that no later one has it all at once.
+THRESHOLDS = (10_000, 0, 100)
 
 # Python 3.12 freezes 375 objects of its own at start-up; a program that freezes what it has freezes thousands.
 FROZEN_BY_PYTHON = 1_000
