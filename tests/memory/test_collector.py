@@ -33,6 +33,26 @@ def test_start_up_is_left_out_and_collections_go_on() -> None:
     assert gc.get_freeze_count() <= FROZEN_BY_PYTHON
 
 
+def test_a_burst_is_never_looked_at_all_at_once() -> None:
+    """However many objects are made and kept, none looks at more than twice the young ones, and none is full."""
+    seen: list[tuple[int, int]] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            young = sum(len(gc.get_objects(generation)) for generation in range(info["generation"] + 1))
+            seen.append((info["generation"], young))
+
+    collector = Collector(ManualClock())
+    collector.start()
+    gc.callbacks.append(note)
+    kept = [[number] for number in range(20 * THRESHOLDS[0])]
+    gc.callbacks.remove(note)
+    collector.stop()
+    assert len(kept) == 20 * THRESHOLDS[0]
+    assert len(seen) >= 19
+    assert all(generation < 2 and young < 2.5 * THRESHOLDS[0] for generation, young in seen)
+
+
 def test_two_crawls_of_one_process_share_its_collector() -> None:
     """The first to start tunes the process, the last to stop restores it, in whatever order they end."""
     before = gc.get_threshold()

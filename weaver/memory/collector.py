@@ -15,9 +15,10 @@ Mode = Literal["tuned", "default"]
 
 # Young objects before a collection, young collections before an older one, and these before a full one. Measured in a
 # trial: the default spends up to half of the time on scanning what a crawl keeps; a crawl's pages themselves leave next
-# to no cycles. What a burst makes, a queue that is read from disk, is looked at 20,000 objects at a time at most: each
-# second collection takes what the one before it left, so that no later one has it all at once.
-THRESHOLDS = (10_000, 0, 100)
+# to no cycles. Of what a burst makes, a queue read from disk, some 10,000 objects are looked at in one pause, at
+# 1 to 2 us each: each second collection takes what the one before it left, so that no later one has it all at once.
+# Idle collections count as older ones: a full one comes after hours, or when memory is short.
+THRESHOLDS = (5_000, 0, 10_000)
 
 # Python 3.12 freezes 375 objects of its own at start-up; a program that freezes what it has freezes thousands.
 FROZEN_BY_PYTHON = 1_000
