@@ -9,9 +9,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from tests.persistence.making import in_memory, page_row, url_row
+from tests.persistence.making import adjacency, in_memory, page_row, url_row
+from weaver.base.page import EdgeKind, PageState
 from weaver.base.record import CommitRecord, NearRow
-from weaver.persistence import NearMerging, graph_digest
+from weaver.persistence import NearMerging, Sealer, graph_digest, settle_duplicates
 from weaver.persistence.link_blocks import BlockShelf, transaction
 from weaver.persistence.link_columns import LinkColumns
 from weaver.persistence.merging import MERGED_AT_ONCE, merge
@@ -58,6 +59,32 @@ def test_the_digest_of_a_graph_takes_a_few_mib() -> None:
     """A graph whose blocks overlap as deeply as they may is read for its digest in 6 MiB."""
     connection, _ = _with_overlapping_blocks()
     assert _peak(lambda: graph_digest(connection)) < 6 * MIB
+
+
+@pytest.mark.parametrize("pages", [4_096, 16_384])
+def test_settling_takes_bytes_by_the_copy(pages: int) -> None:
+    """To settle so many pages, half of them copies of one another, takes 100 bytes for each, and 2 MiB."""
+    connection, digests = in_memory(), np.random.default_rng(7)
+    bodies = [digests.bytes(16) for _ in range(pages // 2)]
+    records = [
+        CommitRecord(
+            page=page_row(
+                page,
+                PageState.DUPLICATE if page > len(bodies) else PageState.FETCHED,
+                body_digest=bodies[page % len(bodies)],
+                duplicate_of=page % len(bodies) + 1 if page > len(bodies) else 0,
+            ),
+            adjacency=adjacency([(page, EdgeKind.HYPERLINK)] * 20),
+            urls=(url_row(page),),
+        )
+        for page in range(1, pages + 1)
+    ]
+    write_records(connection, records)
+    Sealer(1).finish(connection)
+    del records
+    assert _peak(lambda: settle_duplicates(connection)) < 100 * pages + 2 * MIB
+    assert connection.execute("SELECT count(*) FROM pages WHERE state = 'duplicate'").fetchall() == [(pages // 2,)]
+    connection.close()
 
 
 @pytest.mark.parametrize("pages", [4_096, 16_384])

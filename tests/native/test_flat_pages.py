@@ -36,6 +36,7 @@ def _differences(markup: bytes, max_links: int = SETTINGS.max_links) -> dict[str
 @example("<svg>" + "<g>" * 999 + "</svg><a href=x>", b"", 4)
 @example("<a href='x>", b"", 4)
 @example("<title>t", b"", 4)
+@example("a", b"\xc2\x00\x80", 4)
 @example("x<plaintext>&amp;<a href=x>", b"", 4)
 def test_flat_pages_read_as_in_python(markup: str, tail: bytes, max_links: int) -> None:
     """Links, head, title and text of any bytes as mere markup are the twin's."""

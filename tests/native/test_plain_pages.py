@@ -24,6 +24,15 @@ SETTINGS = ParseSettings()
 _MOST_FILES = 150
 _MOST_BYTES = 300_000
 
+_TABLES = st.lists(
+    st.sampled_from([
+        "<table>", "<table>", "<tr>", "<tr>", "<td>", "</td>", "</table>", "<p>", "<p>", "</p>", "<br>", "\n", " ", "x",
+        "<p><br>\n</p>", "<p> </p>", "<p></p>", "<P class=x> <br/>\n</P >", "<tbody>", "<caption>", "<b>", "</b>",
+        "<div>", "</div>", "<!-- c -->", "<a href=q>", "</a>", "<select>", "<colgroup>", "<svg>",
+    ]),
+    max_size=16,
+).map("".join)  # fmt: skip
+
 
 def facts(contents: Contents) -> dict[str, object]:
     """All that the crawl takes from a page."""
@@ -54,9 +63,26 @@ def differences(markup: bytes) -> dict[str, object] | None:
 @example("<!DOCTYPE html><table><tr><td>a<td>b</table>c")
 @example("<body>x<a href=1>y</a></body>\n<!-- c -->\n</html>\n")
 @example("<p><svg viewBox='0'><title>t</title><path d=z/><a href=q>w</a></svg>v")
+@example("a<table><tr>\n<td>b</td></tr><p><br>\n</p>\n<tr><p> <br> </p><td>c<table><p>\n</p><tr><td>d</table></table>e")
+@example("<table><p><br>\n</p>\n<tr><td>c</table>")
+@example("<p><a href=q></p><table><p> </p>")
 def test_plain_pages_read_as_their_tree(markup: str) -> None:
     """A page that is read without a tree has the links, head, title and text that its tree has."""
     assert not differences(markup.encode())
+
+
+@settings(max_examples=600, deadline=None)
+@given(_TABLES)
+def test_what_is_moved_out_of_a_table_reads_as_in_the_tree(markup: str) -> None:
+    """Paragraphs between the cells of a table come before it where nothing but white space is in them."""
+    assert not differences(markup.encode())
+
+
+def test_blank_paragraphs_between_cells_need_no_tree() -> None:
+    """A common slip of page makers costs no tree, but where there are so many that to move them takes long."""
+    slip, body = "<p><br>\n</p>", "<!DOCTYPE html><body>a"
+    assert plain_contents(f"{body}<table>{slip}<tr><td>b</td></tr></table>".encode(), SETTINGS) is not None
+    assert plain_contents(f"{body}<table>{slip * 20_000}</table>".encode(), SETTINGS) is None
 
 
 @settings(max_examples=200, deadline=None)

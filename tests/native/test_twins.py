@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.native.markup import pages
 from weaver.base.settings import UrlSettings
-from weaver.base.url import Canonicalizer, join
+from weaver.base.url import Canonicalizer, join, url_key
 from weaver.dedupe.fingerprint import squeezed_in_python
 from weaver.memory.budget import Account
 from weaver.memory.table import KeyTable
@@ -34,6 +34,7 @@ _HREF_PARTS = st.sampled_from([
     "\ud800", "",
 ])  # fmt: skip
 hrefs = st.lists(_HREF_PARTS, max_size=8).map("".join)
+_SEEDS = st.integers(0, 2**64 - 1)
 
 
 @settings(max_examples=1000, deadline=None)
@@ -89,7 +90,46 @@ def test_keys_are_looked_up_as_by_numpy(known: list[int], others: list[int]) -> 
     table = KeyTable("keys", 256, Account("keys", 1 << 20))
     table.put_many(np.array(known, np.uint64), np.arange(1, len(known) + 1, dtype=np.uint32))
     asked = [*others, *known, 0]
-    assert table.get_list(asked) == table.get_many(np.array(asked, np.uint64)).tolist()
+    ids = table.get_many(np.array(asked, np.uint64)).tolist()
+    assert table.get_list(asked) == ids
+    found, absent = table.get_words(np.array(asked, np.uint64).tobytes())
+    assert np.frombuffer(found, np.uint32).tolist() == ids
+    assert absent == [place for place, known in enumerate(ids) if not known]
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    _BASES,
+    st.lists(hrefs | st.sampled_from(("", "#top", "?utm_source=1", "?UTM_Source", "?=&&a")), max_size=6),
+    st.booleans(),
+    _SEEDS,
+)
+@example("http://h/a?b=1", ["", "#x", "a?b", "a?", "a?b=1&utm_source=2", "/a?b=1"], False, 7)
+def test_the_keys_of_plain_hrefs_are_those_of_their_urls(
+    base: str, some: list[str], must_sort: bool, seed: int
+) -> None:
+    """A key is that of the URL which the parser and the profile give; each comes once, with its first href."""
+    canonicalizer = Canonicalizer(UrlSettings(sort_query=must_sort))
+    base = join(base) or base
+    found, places, others = canonicalizer.plain_keys(some, base, seed)
+    keys = {
+        href: url_key(url, seed) if url else None
+        for href, url in zip(some, canonicalizer.canonical_many(some, base), strict=True)
+    }
+    plain = [keys[href] for href in some if href not in others]
+    assert np.frombuffer(found, np.uint64).tolist() == list(dict.fromkeys(plain))
+    assert [keys[some[place]] for place in np.frombuffer(places, np.uint32).tolist()] == list(dict.fromkeys(plain))
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**64 - 1])
+def test_urls_of_every_length_have_their_key(seed: int) -> None:
+    """Up to 240 bytes the key is worked out in C, by all branches of the hash; what is longer or shorter is left."""
+    canonicalizer = Canonicalizer(UrlSettings())
+    for length in range(1, 260):
+        url = "http://h/" + "".join(chr(97 + at % 26) for at in range(length))
+        found, _, others = canonicalizer.plain_keys([url], "http://h/", seed)
+        assert (np.frombuffer(found, np.uint64).tolist(), others) in (([url_key(url, seed)], []), ([], [url]))
+        assert bool(others) == (not 17 <= len(url) <= 240)
 
 
 def test_the_twin_can_be_asked_for() -> None:

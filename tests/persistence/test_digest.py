@@ -85,6 +85,30 @@ def _graph_of_all(ids: dict[str, int]) -> Connection:
     return connection
 
 
+def test_ids_far_apart_and_long_urls_are_read_in_parts() -> None:
+    """URLs that exceed what is held at a time, and ids with gaps between them, give the digest of all at once."""
+    urls = {3 + 1_000 * i: f"http://h/{i}/{'x' * 60_000}" for i in range(80)}
+    pairs = [(source, target) for source in list(urls)[:3] for target in urls]
+    lines = [f"{urls[source]}\thyperlink\t{urls[target]}".encode() for source, target in pairs]
+    total = sum(map(xxhash.xxh3_128_intdigest, lines)) % 2**128
+    edges = [(urls[source], EdgeKind.HYPERLINK, urls[target]) for source, target in pairs]
+    connection = _graph(edges, {url: url_id for url_id, url in urls.items()})
+    expected = xxhash.xxh3_128_hexdigest(total.to_bytes(16, "big") + len(edges).to_bytes(8, "big"))
+    assert graph_digest(connection) == expected
+    connection.close()
+
+
+@pytest.mark.parametrize("known", [1, 7])
+def test_an_edge_is_damage_whichever_end_is_not_known(known: int) -> None:
+    """The source and the target must both be known URLs."""
+    connection = in_memory()
+    edge = adjacency([(7, EdgeKind.HYPERLINK)])
+    write_records(connection, [CommitRecord(page=page_row(1), adjacency=edge, urls=(url_row(known),))])
+    with pytest.raises(PersistenceError, match=f"not known, such as id {8 - known}"):
+        graph_digest(connection)
+    connection.close()
+
+
 def test_an_edge_to_nowhere_is_damage() -> None:
     """An edge whose target is no known URL is told, not left out."""
     connection = in_memory()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import get_args
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,8 @@ from weaver.base.page import EdgeKind, PageState
 from weaver.base.record import CommitRecord, NearRow
 from weaver.base.settings import RepresentativeRule
 from weaver.persistence import Connection, Sealer, settle_duplicates, settle_near_duplicates
-from weaver.persistence.representing import Representatives
+from weaver.persistence.clusters import Clusters
+from weaver.persistence.representing import representatives
 from weaver.persistence.statements import write_records
 
 PAGES = 9
@@ -22,7 +24,8 @@ EDGES = st.sets(
     st.tuples(st.integers(1, PAGES), st.integers(1, PAGES), st.sampled_from(KINDS)), min_size=1, max_size=30
 )
 NAMES = st.lists(st.text("ab", min_size=1, max_size=4), min_size=PAGES, max_size=PAGES, unique=True)
-CLUSTERS = st.lists(st.sets(st.integers(1, PAGES), min_size=1), min_size=1, max_size=3)
+# Of each page the cluster that it is in, 0 for none.
+PLACES = st.lists(st.integers(0, 3), min_size=PAGES, max_size=PAGES)
 
 Edges = set[tuple[int, int, EdgeKind]]
 Key = Callable[[int], tuple[object, ...]]
@@ -51,23 +54,24 @@ def _crawled(names: list[str], edges: Edges, near: dict[int, int] | None = None)
     return connection
 
 
-@given(st.sampled_from(get_args(RepresentativeRule)), NAMES, EDGES, CLUSTERS, st.booleans())
+@given(st.sampled_from(get_args(RepresentativeRule)), NAMES, EDGES, PLACES, st.booleans())
 def test_each_rule_chooses_as_its_model(
-    rule: RepresentativeRule, names: list[str], edges: Edges, clusters: list[set[int]], is_sealed: bool
+    rule: RepresentativeRule, names: list[str], edges: Edges, places: list[int], is_sealed: bool
 ) -> None:
     """What the rule says decides, then the shortest URL; links count as rows and sealed into blocks alike."""
     connection = _crawled(names, edges)
     if is_sealed:
         Sealer(1).finish(connection)
-    connection.execute("CREATE TEMP TABLE member (id INTEGER PRIMARY KEY)")
-    representatives = Representatives(connection, rule, "member")
-    for members in clusters:
-        connection.execute("DELETE FROM member")
-        connection.executemany("INSERT INTO member VALUES (?)", [(page,) for page in members])
+    clusters = [{page for page, at in enumerate(places, 1) if at == place} for place in sorted({*places} - {0})]
+    named = {page: min(members) for members in clusters for page in members}
+    joined = Clusters()
+    joined.join(np.array(list(named), np.uint32), np.array(list(named.values()), np.uint32))
+    chosen = representatives(connection, rule, joined).tolist()
+    for page, representative in zip(joined.nodes.tolist(), chosen, strict=True):
+        members = next(members for members in clusters if page in members)
         key = _key(rule, members, edges)
-        expected = min(members, key=lambda page: (*key(page), len(names[page - 1]), names[page - 1]))
-        assert representatives.choose() == expected
-    representatives.close()
+        assert representative == min(members, key=lambda page: (*key(page), len(names[page - 1]), names[page - 1]))
+    assert connection.execute("SELECT name FROM temp.sqlite_schema").fetchall() == []
     connection.close()
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, StrEnum
+
+from weaver.base.value import value
 
 
 class EdgeKind(IntEnum):
@@ -38,7 +40,7 @@ class PageState(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Task:
     """One request that the crawl wants to make.
 
@@ -61,7 +63,7 @@ HeaderLines = tuple[tuple[bytes, bytes], ...]
 """Names and values of a message's header, in order, as they are on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Exchange:
     """What an archive keeps of a request and its answer besides the answer's header lines and body.
 
@@ -76,7 +78,7 @@ class Exchange:
     status_line: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Response:
     """What a server answered: one hop, never followed. `headers` has lower-case names with the last value of
     each, and all values of Link and X-Robots-Tag, joined by commas; `header_lines` are all of them, as received.
@@ -110,7 +112,7 @@ class Response:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failure:
     """Why no response came: a counted reason (`timeout`, `connect`, `dns`, `blocked_private`, ...).
 
@@ -127,7 +129,7 @@ class Failure:
 Fetched = Response | Failure
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Parsed:
     """What one pass over a page found.
 
@@ -160,7 +162,7 @@ class Verdict(StrEnum):
     SAME_TEXT = "same_text"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Observation:
     """Dedupe's answer for one page: both digests (16 bytes each, text_digest empty where not taken) and,
     for a duplicate, the id of the page it is a duplicate of (0 when new)."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from weaver.base.page import PageState, Response
+from weaver.base.value import value
 
 MAX_NODE_ID = (1 << 32) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HostRecord:
     """What must outlive a host's stay in RAM; times are wall-clock seconds since 1970.
 
@@ -28,7 +29,7 @@ class HostRecord:
     robots_unreachable_since: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class UrlRow:
     """A URL at its discovery. `reason` says why it is not queued (`out_of_scope`, ...); empty when it is."""
 
@@ -42,7 +43,7 @@ class UrlRow:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class QueueRow:
     """One entry of the frontier: ordered within its host by `priority` (lower first), then by id."""
 
@@ -51,7 +52,7 @@ class QueueRow:
     url_id: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PageRow:
     """The outcome of one visited URL; digests are 16 bytes or empty; `fetched_at` in wall-clock seconds."""
 
@@ -68,7 +69,7 @@ class PageRow:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NearRow:
     """What a page's text is compared by, and the page that it is nearly the same as, with the Jaccard index of the two.
 
@@ -85,7 +86,7 @@ class NearRow:
     boilerplate: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Adjacency:
     """A page's out-edges, each (target, kind) once: `targets` holds native 32-bit ids, `kinds` a byte an edge."""
 
@@ -96,7 +97,7 @@ class Adjacency:
         return len(self.kinds)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Capture:
     """A response on its way to the archive, its exchange known; `page_id` is 0 for a robots.txt.
 
@@ -109,7 +110,7 @@ class Capture:
     hrefs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommitRecord:
     """All that must be committed together for one step of the crawl: a page with what it led to.
 

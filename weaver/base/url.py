@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import xxhash
 from ada_url import join_url, normalize_url
@@ -82,6 +83,15 @@ def _scalar_values(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+class PlainKeys(NamedTuple):
+    """Distinct keys (`url_key`) of URLs in native words of 64 bits, the place of the first href of each in words of 32
+    bits, and the hrefs that are left."""
+
+    keys: bytes
+    places: bytes
+    others: list[str]
+
+
 class Canonicalizer:
     """The crawl's canonical profile: which spellings of a URL count as one page.
 
@@ -95,6 +105,7 @@ class Canonicalizer:
         self._dropped = frozenset(name.lower() for name in settings.drop_parameters)
         self._must_sort = settings.sort_query
         names = "|".join(re.escape(name) for name in sorted(self._dropped)) or r"(?!)"
+        self._dropped_names = None if self._must_sort else f"&{'&'.join(sorted(self._dropped))}&".encode()
         self._has_dropped = re.compile(rf"(?:^|&)(?:{names})(?:[=&]|$)", re.IGNORECASE | re.ASCII).search
 
     def __repr__(self) -> str:
@@ -131,6 +142,15 @@ class Canonicalizer:
                 # Links within the page, often the most, share one look at the base.
                 own = texts[place] = own or self.canonical("", base)
         return texts
+
+    def plain_keys(self, hrefs: list[str], base: str, seed: int) -> PlainKeys:
+        """The keys of what `canonical_many` gives for hrefs that need no parser, without making its texts.
+
+        Compiled, nearly all are such; else none.
+        """
+        if compiled is None:
+            return PlainKeys(b"", b"", hrefs)
+        return PlainKeys(*compiled.plain_keys(base, hrefs, seed, self._dropped_names))
 
     def _with_canonical_query(self, url: str) -> str:
         path, _, query = url.partition("?")

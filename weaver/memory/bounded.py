@@ -229,6 +229,11 @@ class BoundedLRU(Generic[K, V]):
         self._tell(victims, [])
         return before - self._bytes
 
+    @property
+    def evicted(self) -> int:
+        """How many entries left because of a cap."""
+        return self._evicted
+
     def statistics(self) -> StoreStatistics:
         """The figures now."""
         return StoreStatistics(

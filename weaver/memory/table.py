@@ -110,6 +110,19 @@ class KeyTable(KeySlots):
         self._misses += len(keys) - len(slots)
         return ids
 
+    def get_words(self, keys: bytes) -> tuple[bytes, list[int]]:
+        """As `get_many`, of and for native words; and the places of absent keys."""
+        if compiled is None:
+            ids = self.get_many(np.frombuffer(keys, np.uint64))
+            return ids.tobytes(), np.flatnonzero(ids == 0).tolist()
+        mask, half = int(self._mask), int(self._half)
+        found, slots, absent = compiled.found_words(keys, self._key_view, self._id_view, mask, half, self._buckets)
+        if self.has_evicted:
+            self._second_chance.mark(np.frombuffer(slots, dtype=np.intp))
+        self._hits += len(found) // 4 - len(absent)
+        self._misses += len(absent)
+        return found, absent
+
     def put_many(self, keys: Keys, ids: Ids) -> int:
         """Keep each key with its id (>= 1); of a key given twice the last id holds. How many others had to leave."""
         keys, ids = np.ascontiguousarray(keys, dtype=np.uint64), np.asarray(ids, dtype=np.uint32)
@@ -208,6 +221,7 @@ class KeyTable(KeySlots):
     def _put(self, keys: Keys, ids: Ids) -> None:
         """Rounds: known keys get their ids, then each bucket takes one new key; the rest tries again."""
         rounds = 0
+        keys, ids = self._put_plainly(keys, ids)
         while len(keys):
             buckets, found, slots = self._find(keys)
             self._ids[slots] = ids[found]
@@ -225,6 +239,17 @@ class KeyTable(KeySlots):
                 left = np.concatenate((stuck[0], left[0])), np.concatenate((stuck[1], left[1]))
             keys, ids = left
 
+    def _put_plainly(self, keys: Keys, ids: Ids) -> tuple[Keys, Ids]:
+        """Compiled: put what needs but a free slot or one move, which nearly all do; what is left."""
+        if compiled is None:
+            return keys, ids
+        mask, half, columns = int(self._mask), int(self._half), (self._key_view, self._id_view, self._taken)
+        may_move = not self._is_crowded()
+        added, left = compiled.put_in_table(keys, ids, *columns, mask, half, self._buckets, may_move)
+        self._count += added
+        places = np.frombuffer(left, np.intp)
+        return keys[places], ids[places]
+
     def _insert(self, keys: Keys, ids: Ids, buckets: Indices, taken: Counts) -> tuple[Keys, Ids]:
         """Put new keys into the emptier of their buckets, one into each; what is left."""
         chosen = np.where(taken[:, 1] < taken[:, 0], buckets[:, 1], buckets[:, 0])
@@ -234,14 +259,16 @@ class KeyTable(KeySlots):
 
     def _force(self, keys: Keys, ids: Ids, buckets: Indices, rounds: int) -> tuple[Keys, Ids]:
         """Put new keys whose buckets are full in the place of others, which move or leave; what is left."""
-        is_at_cap = self._buckets >= self._affordable_buckets()
-        is_crowded = is_at_cap and self._count > CROWDED * WAYS * self._buckets
+        is_crowded = self._is_crowded()
         if not is_crowded and rounds <= MOST_MOVES:
             return self._displace(keys, ids, buckets, rounds)
         if not is_crowded and self._grow_for_a_crowd():
             # Buckets have split: the keys must be told theirs anew.
             return keys, ids
         return self._replace(keys, ids, buckets)
+
+    def _is_crowded(self) -> bool:
+        return self._buckets >= self._affordable_buckets() and self._count > CROWDED * WAYS * self._buckets
 
     def _displace(self, keys: Keys, ids: Ids, buckets: Indices, turn: int) -> tuple[Keys, Ids]:
         """Each key takes the slot of one of 16, which moves to its other bucket or, where that is full, waits too."""

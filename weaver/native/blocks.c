@@ -23,6 +23,7 @@
 #define KEYS (MOST_BLOCKS + 1) /* with the host's own */
 #define SLOTS (4 * MOST_BLOCKS)
 #define UTF8_PART 4096
+#define AHEAD 16 /* buckets that are fetched before they are looked into */
 
 typedef struct {
     Py_ssize_t start, end;
@@ -51,8 +52,12 @@ typedef struct {
 } Text;
 
 typedef struct {
-    uint32_t *tags;
-    uint16_t *counts;
+    uint32_t tags[WAYS];
+    uint16_t counts[WAYS];
+} Bucket;
+
+typedef struct {
+    Bucket *cells;
     uint32_t buckets;
     Py_ssize_t entered, left;
 } Memory;
@@ -89,6 +94,29 @@ ALWAYS_INLINE bool is_break(Py_UCS4 c)
     return c >= 0x85 && (c == 0x85 || c == 0x2028 || c == 0x2029);
 }
 
+/* How many characters are passed at once where all are ASCII and none breaks a line: what one word has, or none. */
+ALWAYS_INLINE Py_ssize_t plain_chars(int kind, const void *data, Py_ssize_t at, Py_ssize_t end, unsigned char *narrow)
+{
+    const uint64_t tops = kind == PyUnicode_1BYTE_KIND ? 0x8080808080808080u : 0x8000800080008000u;
+    const uint64_t spaces = kind == PyUnicode_1BYTE_KIND ? 0x2020202020202020u : 0x0020002000200020u;
+    const uint64_t wide = kind == PyUnicode_1BYTE_KIND ? 0x8080808080808080u : 0xFF80FF80FF80FF80u;
+    const Py_ssize_t chars = 8 / kind;
+    uint64_t word;
+    if (kind == PyUnicode_4BYTE_KIND || end - at < chars)
+        return 0;
+    memcpy(&word, (const char *)data + at * kind, sizeof word);
+    if (word & wide || (word - spaces) & tops)
+        return 0;
+    if (narrow && kind == PyUnicode_2BYTE_KIND) {
+        word = (word | word >> 8) & 0x0000FFFF0000FFFFu;
+        uint32_t bytes = (uint32_t)(word | word >> 16);
+        memcpy(narrow, &bytes, sizeof bytes);
+    } else if (narrow) {
+        memcpy(narrow, &word, sizeof word);
+    }
+    return chars;
+}
+
 /* The next line with something on it, from `at` on, without the white space around it; its low bytes in `narrow`, if
    there is one. */
 ALWAYS_INLINE bool next_span(const Text *text, int kind, Py_ssize_t at, Span *span, unsigned char *narrow)
@@ -102,10 +130,18 @@ ALWAYS_INLINE bool next_span(const Text *text, int kind, Py_ssize_t at, Span *sp
     span->start = span->end = start;
     if (at == length)
         return false;
-    for (; at < narrow_end && !is_break(c = PyUnicode_READ(kind, data, at)); at++) {
-        bits |= c;
-        if (narrow)
-            narrow[at - start] = (unsigned char)c;
+    for (Py_ssize_t plain, stop; at < narrow_end; at += plain) {
+        plain = plain_chars(kind, data, at, narrow_end, narrow ? narrow + (at - start) : NULL);
+        stop = plain || narrow_end - at < 4 ? narrow_end : at + 4;
+        for (; !plain && at < stop; at++) {
+            if (is_break(c = PyUnicode_READ(kind, data, at)))
+                break;
+            bits |= c;
+            if (narrow)
+                narrow[at - start] = (unsigned char)c;
+        }
+        if (!plain && at < stop)
+            break;
     }
     for (; at < length && !is_break(c = PyUnicode_READ(kind, data, at)); at++)
         bits |= c;
@@ -172,24 +208,19 @@ ALWAYS_INLINE uint64_t key_of(const Text *text, int kind, const Span *span, uint
     return wide_key_of(text, kind, span, &hash, narrow);
 }
 
-/* The cells of a key's bucket. */
-static size_t cells_of(const Memory *memory, uint64_t key)
+static uint32_t bucket_of(const Memory *memory, uint64_t key)
 {
-    return (size_t)((uint32_t)(key >> 32) % memory->buckets) * WAYS;
+    return (uint32_t)(key >> 32) % memory->buckets;
 }
 
-ALWAYS_INLINE void split(const Text *text, int kind, Page *page, const Memory *memory)
+ALWAYS_INLINE void split(const Text *text, int kind, Page *page)
 {
     unsigned char *narrow = text->is_ascii ? NULL : page->work->utf8;
     Span span = {0, 0, 0};
     while (page->count < MOST_BLOCKS && next_span(text, kind, span.end, &span, narrow)) {
-        uint64_t key = key_of(text, kind, &span, page->of_host, narrow);
-        size_t cells = cells_of(memory, key);
-        __builtin_prefetch(memory->tags + cells);
-        __builtin_prefetch(memory->counts + cells);
         page->chars += span.end - span.start;
         page->work->spans[page->count] = span;
-        page->work->keys[page->count++] = key;
+        page->work->keys[page->count++] = key_of(text, kind, &span, page->of_host, narrow);
     }
     page->rest = span.end;
     while (next_span(text, kind, span.end, &span, NULL))
@@ -207,15 +238,22 @@ static uint32_t cleared_slots(Work *work, Py_ssize_t items)
     return size - 1;
 }
 
+/* Have a bucket, which lies anywhere, on its way to the processor. */
+static void fetch(const Bucket *bucket)
+{
+    __builtin_prefetch(bucket);
+    __builtin_prefetch(bucket->counts + WAYS - 1);
+}
+
 /* How often a key was seen before, which is one more from now on; -1 where it is new. */
 static int seen_before(const Memory *memory, uint64_t key)
 {
-    size_t start = cells_of(memory, key);
-    for (size_t cell = start; cell < start + WAYS; cell++) {
-        int count = memory->counts[cell];
-        if (memory->tags[cell] != (uint32_t)key || !count)
+    Bucket *bucket = memory->cells + bucket_of(memory, key);
+    for (int way = 0; way < WAYS; way++) {
+        int count = bucket->counts[way];
+        if (bucket->tags[way] != (uint32_t)key || !count)
             continue;
-        memory->counts[cell] = (uint16_t)(count < COUNT_LIMIT ? count + 1 : COUNT_LIMIT);
+        bucket->counts[way] = (uint16_t)(count < COUNT_LIMIT ? count + 1 : COUNT_LIMIT);
         return count;
     }
     return -1;
@@ -228,6 +266,8 @@ static void count_blocks(Page *page, Memory *memory)
     uint32_t mask = cleared_slots(work, page->count + 1);
     work->keys[page->count] = page->of_host;
     for (Py_ssize_t index = 0; index <= page->count; index++) {
+        if (index + AHEAD <= page->count)
+            fetch(memory->cells + bucket_of(memory, work->keys[index + AHEAD]));
         uint32_t slot = (uint32_t)work->keys[index] & mask;
         while (work->slots[slot] && work->keys[work->slots[slot] - 1] != work->keys[index])
             slot = (slot + 1) & mask;
@@ -246,7 +286,7 @@ static void count_blocks(Page *page, Memory *memory)
 /* A bucket's least counted block makes room for a new one; or, counted well, it and its neighbours age. */
 static void enter(Memory *memory, const Entry *entry)
 {
-    uint16_t *counts = memory->counts + (size_t)entry->bucket * WAYS;
+    uint16_t *counts = memory->cells[entry->bucket].counts;
     int way = 0;
     for (int other = 1; other < WAYS; other++)
         way = counts[other] < counts[way] ? other : way;
@@ -259,7 +299,7 @@ static void enter(Memory *memory, const Entry *entry)
         return;
     memory->left += counts[way] != 0;
     memory->entered++;
-    memory->tags[(size_t)entry->bucket * WAYS + (size_t)way] = entry->tag;
+    memory->cells[entry->bucket].tags[way] = entry->tag;
     counts[way] = 1;
 }
 
@@ -271,7 +311,7 @@ static void enter_blocks(Page *page, Memory *memory)
     for (Py_ssize_t index = 0; index <= page->count; index++) {
         if (!work->is_new[index])
             continue;
-        uint32_t bucket = (uint32_t)(cells_of(memory, work->keys[index]) / WAYS), slot = bucket & mask;
+        uint32_t bucket = bucket_of(memory, work->keys[index]), slot = bucket & mask;
         while (work->slots[slot] && work->entries[work->slots[slot] - 1].bucket != bucket)
             slot = (slot + 1) & mask;
         if (!work->slots[slot]) {
@@ -350,7 +390,7 @@ ALWAYS_INLINE Extent extent_of(const Text *text, int kind, const Page *page)
 
 ALWAYS_INLINE Extent read_blocks(const Text *text, int kind, Page *page, Memory *memory)
 {
-    split(text, kind, page, memory);
+    split(text, kind, page);
     count_blocks(page, memory);
     enter_blocks(page, memory);
     judge(text, kind, page);
@@ -427,25 +467,22 @@ static PyObject *answer(PyObject *string, uint64_t of_host, Memory *memory, Work
     return own ? Py_BuildValue("(Ndnn)", own, boilerplate, memory->entered, memory->left) : NULL;
 }
 
-/* own_text(text, of_host, tags, counts, buckets, work): (own text, share left out, blocks that came, that left). */
+/* own_text(text, of_host, cells, buckets, work): (own text, share left out, blocks that came, that left). */
 PyObject *own_text(PyObject *module, PyObject *arguments)
 {
     PyObject *string, *own = NULL;
     unsigned long long of_host;
-    Py_buffer tags, counts, work;
+    Py_buffer cells, work;
     Memory memory = {0};
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "UKw*w*Iw*", &string, &of_host, &tags, &counts, &memory.buckets, &work))
+    if (!PyArg_ParseTuple(arguments, "UKw*Iw*", &string, &of_host, &cells, &memory.buckets, &work))
         return NULL;
-    memory.tags = tags.buf;
-    memory.counts = counts.buf;
-    if (!memory.buckets || tags.len / 4 / WAYS < memory.buckets || counts.len / 2 / WAYS < memory.buckets
-        || work.len != OWN_TEXT_WORK_BYTES)
+    memory.cells = cells.buf;
+    if (!memory.buckets || (size_t)cells.len / sizeof(Bucket) < memory.buckets || work.len != OWN_TEXT_WORK_BYTES)
         PyErr_SetString(PyExc_ValueError, "expected the buffers of a memory of blocks");
     else if (PyUnicode_READY(string) == 0)
         own = answer(string, of_host, &memory, work.buf);
-    PyBuffer_Release(&tags);
-    PyBuffer_Release(&counts);
+    PyBuffer_Release(&cells);
     PyBuffer_Release(&work);
     return own;
 }

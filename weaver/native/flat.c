@@ -216,15 +216,6 @@ static bool is_seen(const Flat *flat, const char *from, const char *to)
     return from < to && !flat->templates;
 }
 
-static void drop_nuls(Buffer *text, Py_ssize_t place)
-{
-    char *into = text->bytes + place;
-    for (const char *at = into, *end = text->bytes + text->length; at < end; at++)
-        if (*at)
-            *into++ = *at;
-    text->length = into - text->bytes;
-}
-
 static bool add_text(Flat *flat, const char *from, const char *to, bool is_markup)
 {
     Buffer *text = &flat->harvest.text;
@@ -235,12 +226,7 @@ static bool add_text(Flat *flat, const char *from, const char *to, bool is_marku
         return false;
     flat->has_text = true;
     flat->has_border = false;
-    Py_ssize_t place = text->length;
-    if (!(is_markup ? decode_references(text, from, to, false) : buffer_add(text, from, to - from)))
-        return false;
-    if (find(from, to, '\0'))
-        drop_nuls(text, place);
-    return true;
+    return is_markup ? decode_references(text, from, to, false) : buffer_add(text, from, to - from);
 }
 
 static void take_end(Flat *flat, const Token *token)

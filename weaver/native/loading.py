@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 # Raised with each change of what the compiled module offers: a build of other sources is not used.
-INTERFACE = 6
+INTERFACE = 11
 # Set to anything, it keeps the compiled module out: results are the same, slower.
 PURE = "WEAVER_PURE"
 
@@ -48,18 +48,56 @@ class Compiled(Protocol):
         """Each href joined to `base`, without its fragment; None where only a parser can say."""
         ...
 
+    def plain_keys(
+        self, base: str, hrefs: list[str], seed: int, dropped: bytes | None
+    ) -> tuple[bytes, bytes, list[str]]:
+        """The distinct keys of the URLs that plain hrefs lead to on `base`, in native words of 64 bits; the place of
+        the first href of each, in words of 32 bits; and the hrefs that are not plain, such as those with one of the
+        dropped parameters (in lower case, each between two `&`), or with a query where None."""
+        ...
+
+    def found_words(
+        self, keys: bytes, key_column: memoryview, id_column: memoryview, mask: int, half: int, buckets: int
+    ) -> tuple[bytes, bytes, list[int]]:
+        """The id of each key or 0, in native words; the slots of those that are there, as `intp`; the places of those
+        that are not."""
+        ...
+
     def found_in_table(
         self, keys: list[int], key_column: memoryview, id_column: memoryview, mask: int, half: int, buckets: int
     ) -> tuple[list[int], list[int]]:
         """The id of each key or 0, and the slots of those that are there."""
         ...
 
+    def put_in_table(
+        self,
+        keys: Buffer,
+        ids: Buffer,
+        key_column: Buffer,
+        id_column: Buffer,
+        taken: Buffer,
+        mask: int,
+        half: int,
+        buckets: int,
+        may_move: bool,
+    ) -> tuple[int, bytes]:
+        """Keep keys with their ids where there is room; how many are new, and the places of the others, as `intp`."""
+        ...
+
+    def sum_of_lines(
+        self, starts: list[bytes], heads: Buffer, ends: list[bytes], tails: Buffer, hashed: Callable[[bytes], bytes]
+    ) -> bytes:
+        """The sum modulo 2^128 of the xxh3-128 of lines, big-endian: each of the start and the end that two columns of
+        int64 name; `hashed` gives the hash of a very short or long one."""
+        ...
+
     def squeezed(self, text: str) -> tuple[bytes, int]:
         """Text with each run of white space as one space, as UTF-8, and its length in characters."""
         ...
 
-    # The bytes of `work` in `sign` and in `own_text`.
+    # The bytes of `work` in `sign`, of `run` in `shingle_set`, and of `work` in `own_text`.
     SIGN_WORK_BYTES: int
+    SHINGLE_RUN_BYTES: int
     OWN_TEXT_WORK_BYTES: int
 
     def sign(
@@ -72,16 +110,31 @@ class Compiled(Protocol):
         normalised: Callable[[str], str],
         fill: Callable[[int], None],
     ) -> None:
-        """Put the text's signature into `row`; `fill` learns the entries of a character's block."""
+        """Put the text's signature into `row`; `fill` learns the entries of a character's block.
+
+        Other threads run while a long text is read, but for what Python does of it.
+        """
+        ...
+
+    def shingle_set(
+        self,
+        text: str,
+        plan: Buffer,
+        run: Buffer,
+        entries: Buffer,
+        normalised: Callable[[str], str],
+        fill: Callable[[int], None],
+    ) -> bytes:
+        """The distinct upper halves of the shingles' hashes, rising, in native words of 32 bits; read as by `sign`."""
         ...
 
     def own_text(
-        self, text: str, of_host: int, tags: Buffer, counts: Buffer, buckets: int, work: Buffer
+        self, text: str, of_host: int, cells: Buffer, buckets: int, work: Buffer
     ) -> tuple[str, float, int, int]:
         """The text without what its host repeats, the share left out, and how many blocks came and left."""
         ...
 
-    def near_rows(
+    def near_observe(
         self,
         signature: Buffer,
         slots: Buffer,
@@ -92,9 +145,14 @@ class Compiled(Protocol):
         places: Buffer,
         next_number: int,
         held: int,
-        most_bits: int,
-    ) -> list[tuple[int, int]]:
-        """Word 0 of each row that shares a band key and may be near, and how many bits differ; the oldest first."""
+        most_bits: Buffer,
+        has_room: bool,
+        doc_id: int,
+    ) -> tuple[list[tuple[int, int, float]], bytes, bytes, bool] | None:
+        """Rows that share a band key and may be near, the oldest first: word 0, how many bits differ, and how similar.
+
+        And the document's row and band keys, and whether it became the next row; None where it has no words.
+        """
         ...
 
     def near_put(
@@ -110,6 +168,10 @@ class Compiled(Protocol):
         doc_id: int,
     ) -> None:
         """Keep the signature as the row of a document, and the row's number under each of the band keys."""
+        ...
+
+    def near_split(self, slots: Buffer, lower: int, upper: int, buckets: int, bit: int) -> None:
+        """Of so many buckets from `lower` on, the slots with the bit move to those from `upper` on, in order."""
         ...
 
 

@@ -46,6 +46,7 @@ typedef struct {
     uint32_t names_seen[NAMES_REMEMBERED];
     bool goes_on; /* what text comes next belongs to the text node before it */
     bool has_text;
+    Py_ssize_t moved_to[DEEPEST]; /* by a table's place on the stack: where text moved out of it goes */
     Harvest harvest;
 } Page;
 
@@ -148,6 +149,60 @@ static bool prepare(Page *page, Rule rule)
     return !stands_in_lost || reopen(page);
 }
 
+static bool is_cheap(Page *page, Rule rule);
+
+static bool insert_text(Buffer *text, Py_ssize_t place, const char *bytes, Py_ssize_t length)
+{
+    if (!buffer_add(text, bytes, length))
+        return false;
+    memmove(text->bytes + place + length, text->bytes + place, (size_t)(text->length - length - place));
+    memcpy(text->bytes + place, bytes, (size_t)length);
+    return true;
+}
+
+/* White space that is moved before a table, between the borders of blocks. */
+static bool add_moved(Page *page, Py_ssize_t *place, const char *from, const char *to)
+{
+    Buffer *text = &page->harvest.text;
+    bool is_first = !*place, has_more = text->length > *place;
+    if (from == to)
+        return true;
+    page->has_text = true;
+    /* What stands behind it moves too. */
+    page->steps += page->length / MOVED_BYTES_PER_STEP;
+    if (page->steps > MOST_STEPS)
+        return false;
+    if (!is_first && !insert_text(text, (*place)++, "\n", 1))
+        return false;
+    if (!insert_text(text, *place, from, to - from))
+        return false;
+    *place += to - from;
+    return !is_first || !has_more || insert_text(text, *place, "\n", 1);
+}
+
+/* A paragraph between the cells of a table, which is moved before it (13.2.6.1): one with nothing but line breaks. */
+static bool take_moved_paragraph(Page *page)
+{
+    int table = page->stack.depth - 1;
+    while (table > 0 && page->stack.open[table].tag->rule != TABLE)
+        table--;
+    if (!table || !read_attributes(page, false))
+        return false;
+    for (bool is_open = true; is_open;) {
+        const char *from = page->at;
+        while (page->at < page->end && is_space(*page->at))
+            page->at++;
+        const char *at = page->at;
+        is_open = page->end - at > 3 && matches(at, "<br", 3) && ends_tag_name(at[3]);
+        bool is_end = page->end - at > 3 && matches(at, "</p", 3) && ends_tag_name(at[3]);
+        page->at += 3;
+        if (!(is_open || is_end) || !add_moved(page, &page->moved_to[table], from, at) || !read_attributes(page, false))
+            return false;
+    }
+    page->stack.is_unproven = true;
+    return is_cheap(page, PARAGRAPH);
+}
+
 static bool add_head(Page *page, const Tag *tag)
 {
     return ++page->heads <= MOST_HEADS && harvest_head(&page->harvest, tag->name, page->values);
@@ -241,6 +296,8 @@ static bool start_in_body(Page *page, Element element)
     Rule rule = element.tag->rule;
     bool is_wanted = rule == ANCHOR || rule == AREA || rule == BASE || rule == META;
     bool is_drawn = page->stack.drawings > 0;
+    if (rule == PARAGRAPH && stack_moves_paragraph(&page->stack))
+        return take_moved_paragraph(page);
     if (!prepare(page, rule) || !read_attributes(page, is_wanted))
         return false;
     Verdict verdict = stack_start(&page->stack, element, page->is_empty_tag);
@@ -254,6 +311,8 @@ static bool start_in_body(Page *page, Element element)
         return true;
     page->goes_on = false;
     page->stack.has_border = page->stack.has_border || element.tag->is_block;
+    if (rule == TABLE)
+        page->moved_to[page->stack.depth - 1] = page->harvest.text.length;
     switch (is_drawn ? DRAWN : rule) {
     case ANCHOR: case AREA:
         return harvest_link(&page->harvest, page->values);

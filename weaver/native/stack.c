@@ -441,12 +441,13 @@ Verdict stack_end(Stack *stack, Element element)
     }
 }
 
-bool stack_has_lost(const Stack *stack)
+static bool is_last_lost(const Stack *stack)
 {
     const Active *last = stack->actives ? &stack->active[stack->actives - 1] : NULL;
-    return last && last->element.tag && last->place < 0 && !stack->drawings && !stack->selects
-        && !is_between_cells(top_rule(stack));
+    return last && last->element.tag && last->place < 0 && !stack->drawings && !stack->selects;
 }
+
+bool stack_has_lost(const Stack *stack) { return is_last_lost(stack) && !is_between_cells(top_rule(stack)); }
 
 Verdict stack_reopen(Stack *stack, Element *element)
 {
@@ -471,3 +472,9 @@ Verdict stack_close_anchor(Stack *stack)
 }
 
 bool stack_moves_text(const Stack *stack) { return is_between_cells(top_rule(stack)); }
+
+bool stack_moves_paragraph(const Stack *stack)
+{
+    bool is_moved = is_between_cells(top_rule(stack)) && top_rule(stack) != COLUMN_GROUP;
+    return is_moved && !is_last_lost(stack) && !stack->drawings && !stack->selects;
+}

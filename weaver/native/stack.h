@@ -58,4 +58,7 @@ Verdict stack_close_anchor(Stack *stack);
 /* Whether text other than white space would be moved out of a table here. */
 bool stack_moves_text(const Stack *stack);
 
+/* Whether a paragraph that begins here is moved out of a table, and what is in it stands in no other element there. */
+bool stack_moves_paragraph(const Stack *stack);
+
 #endif

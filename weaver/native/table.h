@@ -5,5 +5,7 @@
 #include <Python.h>
 
 PyObject *found_in_table(PyObject *module, PyObject *arguments);
+PyObject *found_words(PyObject *module, PyObject *arguments);
+PyObject *put_in_table(PyObject *module, PyObject *arguments);
 
 #endif

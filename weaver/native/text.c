@@ -2,7 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include "text.h"
 
-#include <string.h>
+#include "ascii.h"
 
 static Py_ssize_t put(char *out, Py_UCS4 c)
 {
@@ -31,35 +31,69 @@ static Py_ssize_t put(char *out, Py_UCS4 c)
 /* The bits of the codes of ASCII's white space, as Python has it. */
 #define ASCII_SPACES 0x1F0003E00u
 
-/* How many characters of a text are kept, spaces included, and their UTF-8 in `out`. Whether the next character is a
-   space is chance, so none of the common ones is a branch: a space after a space is overwritten. */
-#define SQUEEZE(TYPE)                                                                                    \
-    static Py_ssize_t squeeze_##TYPE(const TYPE *at, const TYPE *end, char *out, Py_ssize_t *characters) \
-    {                                                                                                    \
-        char *start = out;                                                                               \
-        Py_ssize_t more = 0, size;                                                                       \
-        int was_space = 1;                                                                               \
-        for (; at < end; at++) {                                                                         \
-            if (*at < 0x80 || Py_UNICODE_ISSPACE(*at)) {                                                 \
-                int is_space = *at >= 0x80 || (*at <= ' ' && ASCII_SPACES >> *at & 1);                   \
-                *out = (char)(is_space ? ' ' : *at);                                                     \
-                out += !(is_space & was_space);                                                          \
-                was_space = is_space;                                                                    \
-                continue;                                                                                \
-            }                                                                                            \
-            size = put(out, *at);                                                                        \
-            out += size;                                                                                 \
-            more += size - 1;                                                                            \
-            was_space = 0;                                                                               \
-        }                                                                                                \
-        out -= was_space && out > start;                                                                 \
-        *characters = out - start - more;                                                                \
-        return out - start;                                                                              \
-    }
+typedef struct {
+    char *out;
+    Py_ssize_t more; /* bytes than characters */
+    bool was_space;
+} Squeezer;
 
-SQUEEZE(Py_UCS1)
-SQUEEZE(Py_UCS2)
-SQUEEZE(Py_UCS4)
+/* Put some down, white space as spaces, of which one after another is overwritten. */
+ALWAYS_INLINE void squeeze_step(Squeezer *squeezer, Bytes chars)
+{
+    Bytes is_space = (Bytes)(chars - 9 <= 4) | (Bytes)(chars - 0x1C <= 4), shown = (chars & ~is_space) | (is_space & ' ');
+    uint64_t space[2], after[2];
+    uint8_t keep[STEP], byte[STEP];
+    char *out = squeezer->out;
+    memcpy(space, &is_space, sizeof space);
+    flags_after(space, squeezer->was_space, after);
+    after[0] = ~(space[0] & after[0]) & ONES;
+    after[1] = ~(space[1] & after[1]) & ONES;
+    squeezer->was_space = space[1] >> 63;
+    memcpy(keep, after, sizeof keep);
+    memcpy(byte, &shown, sizeof byte);
+    IN_MEMORY(keep);
+    IN_MEMORY(byte);
+#pragma GCC unroll 16
+    for (int at = 0; at < STEP; at++) {
+        *out = (char)byte[at];
+        out += keep[at];
+    }
+    squeezer->out = out;
+}
+
+ALWAYS_INLINE void squeeze_one(Squeezer *squeezer, Py_UCS4 c)
+{
+    if (c < 0x80 || Py_UNICODE_ISSPACE(c)) {
+        bool is_space = c >= 0x80 || (c <= ' ' && ASCII_SPACES >> c & 1);
+        *squeezer->out = (char)(is_space ? ' ' : c);
+        squeezer->out += !(is_space & squeezer->was_space);
+        squeezer->was_space = is_space;
+        return;
+    }
+    Py_ssize_t size = put(squeezer->out, c);
+    squeezer->out += size;
+    squeezer->more += size - 1;
+    squeezer->was_space = false;
+}
+
+/* How many characters of a text are kept, spaces included, and their UTF-8 in `out`. Whether the next character is a
+   space is chance, so it is no branch: a space after a space is overwritten. */
+ALWAYS_INLINE Py_ssize_t squeeze(int kind, const void *data, Py_ssize_t length, char *out, Py_ssize_t *characters)
+{
+    Squeezer squeezer = {out, 0, true};
+    for (Py_ssize_t at = 0, end; at < length; at = end) {
+        Bytes chars;
+        end = at + STEP < length ? at + STEP : length;
+        if (HAS_STEPS(kind) && end - at == STEP && load_ascii(kind, (const char *)data + at * kind, &chars))
+            squeeze_step(&squeezer, chars);
+        else
+            for (; at < end; at++)
+                squeeze_one(&squeezer, PyUnicode_READ(kind, data, at));
+    }
+    squeezer.out -= squeezer.was_space && squeezer.out > out;
+    *characters = squeezer.out - out - squeezer.more;
+    return squeezer.out - out;
+}
 
 PyObject *squeezed(PyObject *module, PyObject *text)
 {
@@ -77,11 +111,11 @@ PyObject *squeezed(PyObject *module, PyObject *text)
         return NULL;
     char *out = PyBytes_AS_STRING(utf8);
     if (kind == PyUnicode_1BYTE_KIND)
-        used = squeeze_Py_UCS1(data, (const Py_UCS1 *)data + length, out, &kept);
+        used = squeeze(PyUnicode_1BYTE_KIND, data, length, out, &kept);
     else if (kind == PyUnicode_2BYTE_KIND)
-        used = squeeze_Py_UCS2(data, (const Py_UCS2 *)data + length, out, &kept);
+        used = squeeze(PyUnicode_2BYTE_KIND, data, length, out, &kept);
     else
-        used = squeeze_Py_UCS4(data, (const Py_UCS4 *)data + length, out, &kept);
+        used = squeeze(PyUnicode_4BYTE_KIND, data, length, out, &kept);
     if (_PyBytes_Resize(&utf8, used) < 0)
         return NULL;
     return Py_BuildValue("(Nn)", utf8, kept);

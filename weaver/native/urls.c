@@ -6,7 +6,10 @@
 #include "urls.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "xxh3.h"
 
 #define MOST_HOST_BYTES 253
 
@@ -116,26 +119,37 @@ static const char *path_of_absolute(const char *at, const char *end)
     return is_name && at < end ? at + 1 : NULL;
 }
 
+/* A joined URL: so many bytes of the base, then some of the href. */
+typedef struct {
+    Py_ssize_t kept, added;
+    const char *tail;
+} Joined;
+
+static void put_joined(const Base *base, const Joined *url, void *to)
+{
+    memcpy(to, base->text, (size_t)url->kept);
+    if (url->added)
+        memcpy((char *)to + url->kept, url->tail, (size_t)url->added);
+}
+
 /* A URL with a host of its own, without its fragment. */
-static PyObject *absolute(const char *href, const char *end)
+static bool absolute(const char *href, const char *end, Joined *url)
 {
     const char *path = path_of_absolute(href, end);
     const char *last = path && (path == end || *path == '#') ? path : path ? plain_end(path, end, false) : NULL;
-    PyObject *url = last ? PyUnicode_New(last - href, 127) : NULL;
-    if (url)
-        memcpy(PyUnicode_1BYTE_DATA(url), href, (size_t)(last - href));
-    return url;
+    *url = (Joined){0, last ? last - href : 0, href};
+    return last != NULL;
 }
 
-/* The joined URL; NULL with no error set where the parser must say. */
-static PyObject *joined(const Base *base, const char *href, Py_ssize_t length)
+/* The joined URL; false where the parser must say. */
+static bool join(const Base *base, const char *href, Py_ssize_t length, Joined *url)
 {
     const char *at = href, *end = href + length;
     Py_ssize_t kept;
     if (length > base->origin && href[base->origin] == '/' && !memcmp(href, base->text, (size_t)base->origin))
         at += base->origin;
     else if (*at == 'h' && length > 8 && (at[4] == ':' || at[5] == ':'))
-        return absolute(href, end);
+        return absolute(href, end, url);
     if (*at == '/') {
         at++;
         kept = base->origin + 1;
@@ -143,14 +157,27 @@ static PyObject *joined(const Base *base, const char *href, Py_ssize_t length)
         kept = pass_dots(base, &at, end);
     }
     const char *last = at < end && *at != '?' && *at != '#' ? plain_end(at, end, at == href) : NULL;
-    if (!last)
-        return NULL;
-    PyObject *url = PyUnicode_New(kept + (last - at), 127);
-    if (url) {
-        memcpy(PyUnicode_1BYTE_DATA(url), base->text, (size_t)kept);
-        memcpy(PyUnicode_1BYTE_DATA(url) + kept, at, (size_t)(last - at));
-    }
-    return url;
+    *url = (Joined){kept, last ? last - at : 0, at};
+    return last != NULL;
+}
+
+static PyObject *text_of(const Base *base, const Joined *url)
+{
+    PyObject *text = PyUnicode_New(url->kept + url->added, 127);
+    if (text)
+        put_joined(base, url, PyUnicode_1BYTE_DATA(text));
+    return text;
+}
+
+static bool read_base_text(Base *base, PyObject *text)
+{
+    return PyUnicode_IS_ASCII(text)
+        && read_base(base, (const char *)PyUnicode_1BYTE_DATA(text), PyUnicode_GET_LENGTH(text));
+}
+
+static bool is_ascii(PyObject *href)
+{
+    return PyUnicode_Check(href) && PyUnicode_IS_ASCII(href);
 }
 
 /* For each href, the URL that it is joined to `base`, without a fragment, or None where that needs a parser. */
@@ -158,21 +185,152 @@ PyObject *joined_plain(PyObject *module, PyObject *arguments)
 {
     PyObject *base_text, *hrefs;
     Base base = {0};
+    Joined url;
     (void)module;
     if (!PyArg_ParseTuple(arguments, "UO!", &base_text, &PyList_Type, &hrefs))
         return NULL;
     Py_ssize_t count = PyList_GET_SIZE(hrefs);
     PyObject *urls = PyList_New(count);
-    bool is_plain = PyUnicode_IS_ASCII(base_text)
-        && read_base(&base, (const char *)PyUnicode_1BYTE_DATA(base_text), PyUnicode_GET_LENGTH(base_text));
+    bool is_plain = read_base_text(&base, base_text);
     for (Py_ssize_t at = 0; urls && at < count; at++) {
-        PyObject *href = PyList_GET_ITEM(hrefs, at), *url = NULL;
-        if (is_plain && PyUnicode_Check(href) && PyUnicode_IS_ASCII(href) && PyUnicode_GET_LENGTH(href))
-            url = joined(&base, (const char *)PyUnicode_1BYTE_DATA(href), PyUnicode_GET_LENGTH(href));
-        if (!url && PyErr_Occurred())
+        PyObject *href = PyList_GET_ITEM(hrefs, at), *text = NULL;
+        if (is_plain && is_ascii(href) && PyUnicode_GET_LENGTH(href)
+            && join(&base, (const char *)PyUnicode_1BYTE_DATA(href), PyUnicode_GET_LENGTH(href), &url))
+            text = text_of(&base, &url);
+        if (!text && PyErr_Occurred())
             Py_CLEAR(urls);
         else
-            PyList_SET_ITEM(urls, at, url ? url : Py_NewRef(Py_None));
+            PyList_SET_ITEM(urls, at, text ? text : Py_NewRef(Py_None));
     }
     return urls;
+}
+
+/* The distinct keys of a page's links, in order; a table of them, with linear probing, tells which are distinct. */
+typedef struct {
+    uint64_t *keys, *slots;
+    uint32_t *places;
+    size_t count, mask;
+} Links;
+
+static bool links_begin(Links *links, Py_ssize_t hrefs)
+{
+    size_t slots = 16;
+    while (slots < 2 * (size_t)hrefs)
+        slots *= 2;
+    links->mask = slots - 1;
+    links->slots = PyMem_Calloc(slots, sizeof *links->slots);
+    links->keys = PyMem_New(uint64_t, (size_t)hrefs + 1);
+    links->places = PyMem_New(uint32_t, (size_t)hrefs + 1);
+    return links->slots && links->keys && links->places;
+}
+
+static void links_end(Links *links)
+{
+    PyMem_Free(links->slots);
+    PyMem_Free(links->keys);
+    PyMem_Free(links->places);
+}
+
+static void links_add(Links *links, uint64_t key, Py_ssize_t place)
+{
+    size_t slot = key & links->mask;
+    while (links->slots[slot] && links->slots[slot] != key)
+        slot = (slot + 1) & links->mask;
+    if (links->slots[slot])
+        return;
+    links->slots[slot] = links->keys[links->count] = key;
+    links->places[links->count++] = (uint32_t)place;
+}
+
+/* Names of parameters that the profile drops, in lower case, each between two `&`; no text where it sorts a query. */
+typedef struct {
+    const char *text;
+    Py_ssize_t length;
+} Names;
+
+static bool is_dropped(const Names *names, const char *name, Py_ssize_t length)
+{
+    const char *end = names->text + names->length;
+    for (const char *at = names->text + 1; at < end;) {
+        const char *stop = memchr(at, '&', (size_t)(end - at));
+        Py_ssize_t same = 0;
+        if (stop - at == length)
+            while (same < length && at[same] == (name[same] | (name[same] >= 'A' && name[same] <= 'Z' ? 0x20 : 0)))
+                same++;
+        if (stop - at == length && same == length)
+            return true;
+        at = stop + 1;
+    }
+    return false;
+}
+
+/* Whether the profile keeps the query of a URL as it is. */
+static bool keeps_query(const Names *names, const char *url, Py_ssize_t length)
+{
+    const char *end = url + length, *at = memchr(url, '?', (size_t)length);
+    if (!at)
+        return true;
+    if (!names->text || ++at == end)
+        return false;
+    for (const char *name = at;; at++)
+        if (at == end || *at == '&' || *at == '=') {
+            if (is_dropped(names, name, at - name))
+                return false;
+            while (at < end && *at != '&')
+                at++;
+            if (at == end)
+                return true;
+            name = at + 1;
+        }
+}
+
+/* The key of the URL that an href leads to; 0 where a parser, or the profile, must say which it is. */
+static uint64_t key_of(const Base *base, Py_ssize_t base_length, PyObject *href, uint64_t seed, const Names *dropped)
+{
+    char text[XXH3_MOST_BYTES];
+    Joined url = {base_length, 0, NULL};
+    if (!is_ascii(href))
+        return 0;
+    const char *bytes = (const char *)PyUnicode_1BYTE_DATA(href);
+    Py_ssize_t length = PyUnicode_GET_LENGTH(href);
+    bool is_own = !length || *bytes == '#';
+    if (!is_own && !join(base, bytes, length, &url))
+        return 0;
+    Py_ssize_t whole = url.kept + url.added;
+    if (whole < XXH3_LEAST_BYTES || whole > XXH3_MOST_BYTES)
+        return 0;
+    put_joined(base, &url, text);
+    return keeps_query(dropped, text, whole) ? xxh3_64((unsigned char *)text, (size_t)whole, seed) : 0;
+}
+
+/* (the distinct keys of the URLs, the place of the first href of each, the hrefs that are left to others). */
+PyObject *plain_keys(PyObject *module, PyObject *arguments)
+{
+    PyObject *base_text, *hrefs, *answer = NULL;
+    unsigned long long seed;
+    Base base = {0};
+    Links links = {0};
+    Names dropped;
+    (void)module;
+    if (!PyArg_ParseTuple(arguments, "UO!Kz#", &base_text, &PyList_Type, &hrefs, &seed, &dropped.text, &dropped.length))
+        return NULL;
+    Py_ssize_t count = PyList_GET_SIZE(hrefs);
+    PyObject *others = PyList_New(0);
+    bool is_plain = read_base_text(&base, base_text), is_well = others && links_begin(&links, count);
+    if (others && !is_well)
+        PyErr_NoMemory();
+    for (Py_ssize_t at = 0; is_well && at < count; at++) {
+        PyObject *href = PyList_GET_ITEM(hrefs, at);
+        uint64_t key = is_plain ? key_of(&base, PyUnicode_GET_LENGTH(base_text), href, seed, &dropped) : 0;
+        if (key)
+            links_add(&links, key, at);
+        else
+            is_well = !PyList_Append(others, href);
+    }
+    if (is_well)
+        answer = Py_BuildValue("y#y#O", links.keys, (Py_ssize_t)(links.count * sizeof *links.keys), links.places,
+                               (Py_ssize_t)(links.count * sizeof *links.places), others);
+    links_end(&links);
+    Py_XDECREF(others);
+    return answer;
 }

@@ -6,5 +6,6 @@
 
 void urls_init(void);
 PyObject *joined_plain(PyObject *module, PyObject *arguments);
+PyObject *plain_keys(PyObject *module, PyObject *arguments);
 
 #endif
