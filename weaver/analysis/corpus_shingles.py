@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import zstandard
 from numpy.typing import NDArray
@@ -14,8 +16,17 @@ ShingleSet = NDArray[np.uint32]
 _LOWEST_LEVEL = 1
 _FEW = 128
 _PLAIN, _COMPRESSED = b"\0", b"\1"
-_HALF = np.uint64(32)
-_EMPTY: ShingleSet = np.zeros(0, np.uint32)
+
+
+class _Zstd(threading.local):
+    """A thread's own, made once: their room takes longer to get than a set to pack."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(_LOWEST_LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor()
+
+
+_ZSTD = _Zstd()
 
 
 class ShingleSets:
@@ -30,8 +41,7 @@ class ShingleSets:
 
     def of(self, text: str) -> ShingleSet:
         """The text's set; empty where it has no word."""
-        pieces = [(piece >> _HALF).astype(np.uint32) for piece in self._shingles.of(text)]
-        return _distinct(pieces[0] if len(pieces) == 1 else np.concatenate(pieces)) if pieces else _EMPTY
+        return self._shingles.halves_of(text)
 
 
 def jaccard(one: ShingleSet, others: list[ShingleSet]) -> NDArray[np.float64]:
@@ -53,21 +63,13 @@ def packed(shingles: ShingleSet) -> bytes:
     steps = shingles.astype("<u4")
     steps[1:] -= shingles[:-1]
     columns = np.ascontiguousarray(steps.view(np.uint8).reshape(-1, 4).T)
-    return _COMPRESSED + zstandard.ZstdCompressor(_LOWEST_LEVEL).compress(columns.tobytes())
+    return _COMPRESSED + _ZSTD.compressor.compress(columns.tobytes())
 
 
 def unpacked(blob: bytes) -> ShingleSet:
     """What `packed` made into bytes."""
     if blob[:1] == _PLAIN:
         return np.frombuffer(blob, "<u4", offset=1)
-    columns = np.frombuffer(zstandard.ZstdDecompressor().decompress(blob[1:]), np.uint8).reshape(4, -1)
+    columns = np.frombuffer(_ZSTD.decompressor.decompress(blob[1:]), np.uint8).reshape(4, -1)
     steps = np.ascontiguousarray(columns.T).view("<u4").ravel()
     return np.cumsum(steps, dtype=np.uint32)
-
-
-def _distinct(hashes: ShingleSet) -> ShingleSet:
-    hashes.sort()
-    is_first = np.empty(len(hashes), np.bool_)
-    is_first[:1] = True
-    np.not_equal(hashes[1:], hashes[:-1], out=is_first[1:])
-    return hashes[is_first]

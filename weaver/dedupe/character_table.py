@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from weaver.dedupe.characters import LAST_LETTER, letter_of, unspaced
+from weaver.dedupe.characters import FIRST_UNSPACED, LAST_LETTER, letter_of, unspaced
 from weaver.dedupe.words import Form
 
 # As in native/signature.c. An entry has its letter in the low 21 bits.
@@ -36,8 +36,8 @@ class CharacterTable:
     def fill(self, code: int) -> None:
         """Learn the block of a character."""
         start = code - code % _BLOCK
-        for other in range(start, min(start + _BLOCK, LAST_LETTER + 1)):
-            self.entries[other] = self._entry(chr(other))
+        end = min(start + _BLOCK, LAST_LETTER + 1)
+        self.entries[start:end] = [self._entry(chr(other)) for other in range(start, end)]
 
     def normalised(self, text: str) -> str:
         """The text's normal form."""
@@ -69,4 +69,4 @@ def _joins(character: str) -> bool:
 
 def _unspaced_bit(character: str) -> int:
     code = ord(character)
-    return _IS_UNSPACED if code <= LAST_LETTER and unspaced()[code] else 0
+    return _IS_UNSPACED if FIRST_UNSPACED <= code <= LAST_LETTER and unspaced()[code] else 0

@@ -62,7 +62,7 @@ class ContentIndex:
     @property
     def forgotten(self) -> int:
         """Digests that left RAM and are not looked up on disk."""
-        return self._map.statistics().evicted if self._drops else 0
+        return self._map.evicted if self._drops else 0
 
     def shrink(self) -> int:
         """Let go what is over the account's present limit; the bytes released, 0 when there is nothing more."""
@@ -79,15 +79,16 @@ class ContentIndex:
 
     def compare(self, page_id: int, of_body: bytes, of_text: bytes) -> Observation:
         """`observe` for a page whose digests were taken elsewhere."""
-        same = self.page_with(BODY + of_body)
+        body, text = BODY + of_body, TEXT + of_text
+        same = self.page_with(body)
         if same and same != page_id:
             return Observation(Verdict.SAME_BODY, of_body, of_text, same)
         if of_text:
-            same = self.page_with(TEXT + of_text)
+            same = self.page_with(text)
             if same and same != page_id:
                 return Observation(Verdict.SAME_TEXT, of_body, of_text, same)
-            self._remember(TEXT + of_text, page_id)
-        self._remember(BODY + of_body, page_id)
+            self._remember(text, page_id)
+        self._remember(body, page_id)
         return Observation(Verdict.NEW, of_body, of_text)
 
     def page_with(self, digest: bytes) -> int:
@@ -95,7 +96,7 @@ class ContentIndex:
         known = self._map.get(digest) or self._uncommitted.get(digest)
         if known:
             return known
-        if self._cold is None or self._drops or (self._is_complete and not self._map.statistics().evicted):
+        if self._cold is None or self._drops or (self._is_complete and not self._map.evicted):
             return 0
         self.cold_lookups += 1
         page_id = self._cold.page_with_digest(digest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +38,7 @@ MOST_BLOCKS = 4_096
 _COUNT_LIMIT = (1 << 16) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class MainText:
+class MainText(NamedTuple):
     """A page's own text, and the share of its characters that the host repeats, 0 to 1."""
 
     text: str
@@ -72,12 +71,15 @@ class BoilerplateMemory:
         self._account = account
         self._seed = seed
         self._buckets = min(max_blocks // WAYS, affordable)
-        self._tags: Tags = reserved_zeros(self._buckets * WAYS, np.uint32)
-        self._counts: Counts = reserved_zeros(self._buckets * WAYS, np.uint16)
-        self._tags_by_bucket = self._tags.reshape(-1, WAYS)
-        self._counts_by_bucket = self._counts.reshape(-1, WAYS)
+        # A bucket's tags and its counts beside each other: a page's blocks are in buckets that lie anywhere.
+        self._cells: Counts = reserved_zeros(self._buckets * BUCKET_BYTES // 2, np.uint16)
+        by_bucket = self._cells.reshape(self._buckets, -1)
+        self._tags: Tags = by_bucket[:, : 2 * WAYS].view(np.uint32)
+        self._counts: Counts = by_bucket[:, 2 * WAYS :]
+        self._view = self._cells.data
         account.hold(self._buckets * BUCKET_BYTES)
-        self._work = np.zeros(0 if compiled is None else compiled.OWN_TEXT_WORK_BYTES, np.uint8)
+        self._work = np.zeros(0 if compiled is None else compiled.OWN_TEXT_WORK_BYTES, np.uint8).data
+        self._last_host = "", xxh64_intdigest(b"", seed)
         self._held = self._peak = self._evicted = 0
 
     def __repr__(self) -> str:
@@ -100,10 +102,9 @@ class BoilerplateMemory:
         if compiled is None or not isinstance(text, str):
             return self.split_in_numpy(text, host)
         of_host = self._key_of_host(host)
-        own, boilerplate, entered, left = compiled.own_text(
-            text, of_host, self._tags, self._counts, self._buckets, self._work
-        )
-        self._note(entered, left)
+        own, boilerplate, entered, left = compiled.own_text(text, of_host, self._view, self._buckets, self._work)
+        if entered or left:
+            self._note(entered, left)
         return MainText(own, boilerplate)
 
     def split_in_numpy(self, text: str | Sequence[str], host: str) -> MainText:
@@ -120,8 +121,9 @@ class BoilerplateMemory:
 
     def evict(self, n: int) -> list[int]:
         """Let the `n` blocks counted least go; their tags. Frees cells, not bytes."""
-        taken = np.flatnonzero(self._counts)
-        cells = taken[np.argsort(self._counts[taken], kind="stable")[: max(0, n)]]
+        buckets, ways = self._counts.nonzero()
+        least = np.argsort(self._counts[buckets, ways], kind="stable")[: max(0, n)]
+        cells = buckets[least], ways[least]
         tags: list[int] = self._tags[cells].tolist()
         self._counts[cells] = 0
         self._leave(len(tags))
@@ -134,8 +136,7 @@ class BoilerplateMemory:
         before = self._buckets
         self._buckets = max(1, self._buckets // 2)
         self._leave(self._held)
-        discard(self._tags, 0)
-        discard(self._counts, 0)
+        discard(self._cells, 0)
         released = (before - self._buckets) * BUCKET_BYTES
         self._account.release(released)
         return released
@@ -149,7 +150,7 @@ class BoilerplateMemory:
     def check(self) -> None:
         """Assert the invariants; O(capacity)."""
         assert int(np.count_nonzero(self._counts)) == self._held <= self._peak, self
-        assert not self._counts[self.capacity :].any(), self
+        assert not self._counts[self._buckets :].any(), self
         assert self._account.used >= self._buckets * BUCKET_BYTES, self
         self._account.check()
 
@@ -165,18 +166,21 @@ class BoilerplateMemory:
         return [counts[key] for key in keys] + [counts[of_host]]
 
     def _key_of_host(self, host: str) -> int:
-        return xxh64_intdigest(host.encode("utf-8", "surrogatepass"), self._seed)
+        """The last one is kept, for a page is often followed by another of its host."""
+        if host != self._last_host[0]:
+            self._last_host = host, xxh64_intdigest(host.encode("utf-8", "surrogatepass"), self._seed)
+        return self._last_host[1]
 
     def _seen(self, keys: NDArray[np.uint64]) -> Counts:
         """The counts of different keys, each of which is one higher from now on."""
         tags = keys.astype(np.uint32)
         buckets = ((keys >> np.uint64(32)) % np.uint64(self._buckets)).astype(np.intp)
-        counts = self._counts_by_bucket.take(buckets, axis=0)
-        hits = (self._tags_by_bucket.take(buckets, axis=0) == tags[:, None]) & (counts != 0)
+        counts = self._counts.take(buckets, axis=0)
+        hits = (self._tags.take(buckets, axis=0) == tags[:, None]) & (counts != 0)
         found, ways = hits.nonzero()
         seen = np.zeros(len(keys), np.uint16)
         seen[found] = counts[found, ways]
-        self._counts_by_bucket[buckets[found], ways] = np.minimum(seen[found], _COUNT_LIMIT - 1) + np.uint16(1)
+        self._counts[buckets[found], ways] = np.minimum(seen[found], _COUNT_LIMIT - 1) + np.uint16(1)
         is_new = np.ones(len(keys), np.bool_)
         is_new[found] = False
         self._enter(tags[is_new], buckets[is_new])
@@ -187,21 +191,20 @@ class BoilerplateMemory:
 
         One in 64 that comes in halves the counts of its bucket besides, so that no count stands for ever.
         """
-        counts = self._counts_by_bucket.take(buckets, axis=0)
+        counts = self._counts.take(buckets, axis=0)
         ways = counts.argmin(axis=1)
         least = counts.min(axis=1, initial=_COUNT_LIMIT)
         # Once a bucket, however many of the page's blocks are in it.
-        self._counts_by_bucket[buckets[least > 1]] -= np.uint16(1)
+        self._counts[buckets[least > 1]] -= np.uint16(1)
         halved = buckets[tags % np.uint32(HALVED_BY) == 0]
-        self._counts_by_bucket[halved] -= self._counts_by_bucket[halved] >> np.uint16(1)
+        self._counts[halved] -= self._counts[halved] >> np.uint16(1)
         enters = least <= 1
         # Of two for one place the last has it.
-        cells = (buckets * WAYS + ways)[enters]
-        self._tags[cells] = tags[enters]
-        places = np.unique(cells)
+        self._tags[buckets[enters], ways[enters]] = tags[enters]
+        places = np.divmod(np.unique((buckets * WAYS + ways)[enters]), WAYS)
         left = int(np.count_nonzero(self._counts[places]))
         self._counts[places] = 1
-        self._note(len(places), left)
+        self._note(len(places[0]), left)
 
     def _note(self, entered: int, left: int) -> None:
         self._leave(left)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter, itemgetter
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from weaver.dedupe.near_bands import BUCKET_BYTES, MOST_CANDIDATES, NUMBER_BITS, NearBands
 from weaver.dedupe.near_rows import BLOCK_BYTES, BLOCK_ROWS, NearRows
 from weaver.dedupe.shingles import jaccard
-from weaver.dedupe.sketch import BANDS, ROW_WORDS, SIGNATURE_WORDS, Words, is_empty, most_differing_bits, similarity
+from weaver.dedupe.sketch import (
+    BANDS,
+    ROW_WORDS,
+    SIGNATURE_WORDS,
+    Words,
+    is_empty,
+    most_bits_by_count,
+    most_bits_of,
+    similarity,
+)
 from weaver.dedupe.words import Hashes
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
@@ -33,6 +43,11 @@ MOST_EXACT = 64
 _ID_BITS = 32
 _HEADER = (1 << 32) - 1
 
+# Of a row that may be near word 0, how many bits differ, and the similarity that they speak for.
+Close = tuple[int, int, float]
+# Such rows, a document's own row and its keys, and whether it is in.
+LookedUp = tuple[list[Close], bytes, bytes, bool]
+
 
 @dataclass(frozen=True, slots=True)
 class Match:
@@ -40,6 +55,14 @@ class Match:
 
     doc_id: int
     similarity: float
+
+
+class Observed(NamedTuple):
+    """What is kept of a document, as bytes of native words (`row_of`, `band_keys_of`), and the nearest earlier one."""
+
+    row: bytes
+    keys: bytes
+    match: Match | None
 
 
 class ColdBands(Protocol):
@@ -101,6 +124,7 @@ class NearIndex:
         self._cold = cold
         self._is_complete = is_complete
         self._exact = exact
+        self._most_bits = most_bits_by_count(threshold - EXACT_MARGIN * (exact is not None))
         affordable = min(max(1, account.base_limit // UNIT_BYTES), MOST_BLOCKS)
         self._most_documents = affordable * BLOCK_ROWS if max_documents is None else max_documents
         self._most_blocks = min(affordable, -(-self._most_documents // BLOCK_ROWS) + 1)
@@ -133,23 +157,41 @@ class NearIndex:
         A document never matches itself, and is not remembered twice with the same signature. One without words is
         neither matched nor remembered.
         """
+        observed = self.take(doc_id, signature, shingles)
+        return observed.match if observed is not None else None
+
+    def take(self, doc_id: int, signature: Words, shingles: Hashes | None = None) -> Observed | None:
+        """The same, with what is kept of the document; None for one without words."""
         assert 0 < doc_id < 1 << 32, f"expected a document id from 1 to 2^32 - 1, got {doc_id}"
-        close = self._close_in_ram(signature)
-        found = self._verified(close, signature, shingles, doc_id)
+        rows, held = self._rows, self._rows.held
+        # Whether the next row may be written as soon as it is known: nothing has to leave for it.
+        has_room = rows.has_place and held < self._most_documents and self._keep == "all" and not self._is_over()
+        looked_up = self._looked_up(doc_id, signature, held, has_room=has_room)
+        if looked_up is None:
+            self._misses += 1
+            self._empty += 1
+            return None
+        close, row, keys, is_in = looked_up
+        found = self._verified(close, shingles, doc_id) if close else []
+        if is_in:
+            rows.appended()
+            self._peak = max(self._peak, held + 1)
         if not found:
             found = self._cold_matches(signature, shingles, doc_id)
-        self._hits += bool(found)
-        self._misses += not found
-        if is_empty(signature):
-            self._empty += 1
-        elif (doc_id << _ID_BITS | int(signature[0]), 0) not in close and not (found and self._keep == "unmatched"):
+        if not found:
+            self._misses += 1
+        else:
+            self._hits += 1
+        if not is_in and not (found and self._keep == "unmatched") and not _has(close, row):
             self._append(doc_id, signature)
-        return found[0] if found else None
+        return Observed(row, keys, found[0] if found else None)
 
     def matches(self, signature: Words, shingles: Hashes | None = None) -> list[Match]:
         """All documents found at or above the threshold, the most similar first, of equals the earliest; no change."""
-        found = self._verified(self._close_in_ram(signature), signature, shingles, 0)
-        return found or self._cold_matches(signature, shingles, 0)
+        looked_up = self._looked_up(0, signature, self._rows.held, has_room=False)
+        if looked_up is None:
+            return []
+        return self._verified(looked_up[0], shingles, 0) or self._cold_matches(signature, shingles, 0)
 
     def add(self, doc_id: int, signature: Words) -> None:
         """Remember a document without looking anything up, as when an index is filled again from disk."""
@@ -191,47 +233,53 @@ class NearIndex:
         self._make_room()
         number, index = self._rows.append()
         if compiled is None:
-            self._rows.write(index, doc_id, signature[:ROW_WORDS])
+            self._rows.write(index, row_of(doc_id, signature))
             self._bands.put(signature, number)
         else:
-            compiled.near_put(signature, *self._bands.layout, number, self._rows.words, index, doc_id)
+            compiled.near_put(signature, *self._bands.layout, number, self._rows.layout[0], index, doc_id)
         self._peak = max(self._peak, len(self._rows))
 
-    def _close_in_ram(self, signature: Words) -> list[tuple[int, int]]:
-        """Rows that share a band key and may be near, the oldest first: word 0, and how many bits differ."""
+    def _looked_up(self, doc_id: int, signature: Words, held: int, *, has_room: bool) -> LookedUp | None:
+        """Of the rows held those that share a band key and may be near, the oldest first.
+
+        And the document's row and keys, and whether it is the next row now, which it becomes where there is room for
+        one and it was not there; None where it has no words.
+        """
         if compiled is None:
-            return self._close_in_numpy(signature)
-        return compiled.near_rows(signature, *self._bands.layout, *self._rows.layout, self._most_bits(signature))
+            return self._looked_up_in_numpy(doc_id, signature)
+        rows = self._rows
+        return compiled.near_observe(
+            signature, *self._bands.layout, *rows.layout, rows.next_number, held, self._most_bits, has_room, doc_id
+        )
 
-    def _close_in_numpy(self, signature: Words) -> list[tuple[int, int]]:
-        """The same, by the twin."""
+    def _looked_up_in_numpy(self, doc_id: int, signature: Words) -> LookedUp | None:
+        """The same, by the twin, which leaves it to `_append` to write rows."""
+        if is_empty(signature):
+            return None
         ages = self._rows.ages_of(self._bands.candidates(signature))
-        return self._close(self._rows.take(ages), signature)
+        close = self._close(self._rows.take(ages), signature)
+        return close, row_of(doc_id, signature).tobytes(), band_keys_of(signature).tobytes(), False
 
-    def _close(self, rows: Words, signature: Words) -> list[tuple[int, int]]:
+    def _close(self, rows: Words, signature: Words) -> list[Close]:
         """Of rows, the youngest first, those that may be near, the oldest first."""
         differing = np.bitwise_count(rows[:, 1:] ^ signature[1:ROW_WORDS]).sum(axis=1, dtype=np.intp)
-        close = (differing <= self._most_bits(signature)).nonzero()[0][::-1]
-        return list(zip(rows[close, 0].tolist(), differing[close].tolist(), strict=True)) if len(close) else []
-
-    def _most_bits(self, signature: Words) -> int:
-        return most_differing_bits(int(signature[0]), self.threshold - EXACT_MARGIN * (self._exact is not None))
-
-    def _verified(
-        self, close: list[tuple[int, int]], signature: Words, shingles: Hashes | None, doc_id: int
-    ) -> list[Match]:
-        """Those that are near, the most similar first, the document itself left out."""
-        if not close:
+        close = (differing <= most_bits_of(signature, self._most_bits)).nonzero()[0][::-1]
+        if not len(close):
             return []
         header = int(signature[0])
+        pairs = zip(rows[close, 0].tolist(), differing[close].tolist(), strict=True)
+        return [(word, bits, similarity(header, word, bits)) for word, bits in pairs]
+
+    def _verified(self, close: list[Close], shingles: Hashes | None, doc_id: int) -> list[Match]:
+        """Those that are near, the most similar first, the document itself left out."""
         least = self.threshold - EXACT_MARGIN * (self._exact is not None and shingles is not None)
         if least < self.threshold:
             close = sorted(close, key=itemgetter(1))[:MOST_EXACT]
         found: dict[int, Match] = {}
-        for word, bits in close:
-            other_id, share = word >> _ID_BITS, similarity(header, word, bits)
-            if other_id != doc_id and share >= least:
-                share = self._exactly(other_id, shingles, share)
+        for word, _, estimate in close:
+            other_id = word >> _ID_BITS
+            if estimate >= least and other_id != doc_id:
+                share = self._exactly(other_id, shingles, estimate)
                 if share >= self.threshold:
                     found[other_id] = Match(other_id, share)
         return sorted(found.values(), key=attrgetter("similarity"), reverse=True)
@@ -241,12 +289,12 @@ class NearIndex:
         return estimate if others is None or shingles is None else jaccard(shingles, others)
 
     def _cold_matches(self, signature: Words, shingles: Hashes | None, doc_id: int) -> list[Match]:
-        if self._cold is None or is_empty(signature) or (self._is_complete and not self._evicted):
+        if self._cold is None or (self._is_complete and not self._evicted):
             return []
         self.cold_lookups += 1
         ids = self._cold.lookup(signature[ROW_WORDS:])[:MOST_CANDIDATES]
         close = self._close(self._cold.get(ids), signature) if ids else []
-        found = self._verified(close, signature, shingles, doc_id)
+        found = self._verified(close, shingles, doc_id)
         self.cold_hits += bool(found)
         return found
 
@@ -294,6 +342,12 @@ class NearIndex:
         self._evicted += count
         self._account.record_evicted(count)
         return self._rows.drop(count)
+
+
+def _has(close: list[Close], row: bytes) -> bool:
+    """Whether the document is there with the same signature."""
+    own = int.from_bytes(row[:8], sys.byteorder)
+    return any(word == own and not bits for word, bits, _ in close)
 
 
 def row_of(doc_id: int, signature: Words) -> Words:

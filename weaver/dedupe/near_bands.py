@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from weaver.dedupe.sketch import BANDS, ROW_WORDS, Words
 from weaver.memory.reserve import discard, reserved_zeros
+from weaver.native import compiled
 
 Numbers = NDArray[np.uint32]
 Indices = NDArray[np.intp]
@@ -42,6 +43,7 @@ class NearBands:
         self._slots: Numbers = reserved_zeros(self.most * WAYS, np.uint32)
         self._buckets = self._slots.reshape(-1, WAYS)
         self._level = 0
+        self._view = self._slots.data
         self._resize(self.first)
 
     @property
@@ -67,19 +69,15 @@ class NearBands:
             ways[1:] = ways[:-1]
             ways[0] = slot
 
-    @property
-    def layout(self) -> tuple[Numbers, int, int, int]:
-        """What the compiled look-up reads: the slots, and from which buckets on they are folded."""
-        return self._slots, self.first, self._count, self._half
-
     def grow(self, buckets: int) -> None:
         """Have so many buckets: some split, one after the other."""
         while self._count < min(buckets, self.most):
             step = min(min(buckets, self.most) - self._count, 2 * self._half - self._count)
-            lower = self._buckets[self._count - self._half :][:step]
-            goes = (lower >> np.uint32(NUMBER_BITS + self._level)) & np.uint32(1) != 0
-            self._buckets[self._count : self._count + step] = _only(lower, goes)
-            lower[:] = _only(lower, ~goes)
+            lower, bit = self._count - self._half, 1 << NUMBER_BITS + self._level
+            if compiled is None:
+                self._split_in_numpy(lower, step, bit)
+            else:
+                compiled.near_split(self._view, lower, self._count, step, bit)
             self._resize(self._count + step)
 
     def merge(self, buckets: int) -> None:
@@ -110,6 +108,14 @@ class NearBands:
         self._count = buckets
         self._level = (buckets // self.first).bit_length() - 1
         self._half = self.first << self._level
+        # What the compiled look-up reads: the slots, and from which buckets on they are folded.
+        self.layout = self._view, self.first, self._count, self._half
+
+    def _split_in_numpy(self, start: int, step: int, bit: int) -> None:
+        lower = self._buckets[start : start + step]
+        goes = lower & np.uint32(bit) != 0
+        self._buckets[self._count : self._count + step] = _only(lower, goes)
+        lower[:] = _only(lower, ~goes)
 
     def _homes(self, signature: Words) -> tuple[Indices, Indices]:
         """Where the signature's keys belong: buckets, and what a slot keeps of each key."""

@@ -7,10 +7,10 @@ import numpy as np
 from weaver.base.record import NearRow
 from weaver.base.settings import DedupeSettings
 from weaver.dedupe.large_text import LARGE_CHARS
-from weaver.dedupe.main_text import CELL_BYTES, BoilerplateMemory, MainText
-from weaver.dedupe.near import ColdDocuments, NearIndex, band_keys_of, row_of
+from weaver.dedupe.main_text import CELL_BYTES, BoilerplateMemory
+from weaver.dedupe.near import ColdDocuments, NearIndex
 from weaver.dedupe.signature import SignatureEngine
-from weaver.dedupe.sketch import Words, is_empty
+from weaver.dedupe.sketch import Words
 from weaver.memory.bounded import StoreStatistics
 from weaver.memory.budget import Account
 
@@ -77,20 +77,18 @@ class NearPages:
         """
         if len(text) < self._min_text:
             return None
-        own = self._own(text, host)
-        signature = np.frombuffer(bytearray(signed), np.uint64) if signed else self._engine.signature(own.text)
-        if is_empty(signature):
+        if self._boilerplate is None or len(text) > LARGE_CHARS:
+            own, boilerplate = text, 0.0
+        else:
+            own, boilerplate = self._boilerplate.split(text, host)
+        signature = np.frombuffer(bytearray(signed), np.uint64) if signed else self._engine.signature(own)
+        observed = self._index.take(page_id, signature)
+        if observed is None:
             return None
-        match = self._index.observe(page_id, signature)
-        row, keys = row_of(page_id, signature).tobytes(), band_keys_of(signature).tobytes()
+        row, keys, match = observed
         if match is None:
             return NearRow(page_id, row, keys)
-        return NearRow(page_id, row, keys, match.doc_id, match.similarity, own.boilerplate)
-
-    def _own(self, text: str, host: str) -> MainText:
-        if self._boilerplate is None or len(text) > LARGE_CHARS:
-            return MainText(text, 0.0)
-        return self._boilerplate.split(text, host)
+        return NearRow(page_id, row, keys, match.doc_id, match.similarity, boilerplate)
 
     def restore(self, page_id: int, signature: Words) -> None:
         """Take back a page of an earlier run; the oldest first."""

@@ -34,18 +34,30 @@ class NearRows:
         self._ring_mask = ring - 1
         self._places: Numbers = reserved_zeros(ring, np.uint32)
         self._number_mask = (1 << number_bits) - 1
+        # What the compiled look-up reads: the rows, and where their blocks lie.
+        self.layout = self.words.data, self._places.data
         self.blocks = 0
         self._free: list[int] = []
         # Not from 0, which a slot that was never written names.
         self.first = self.next_number = BLOCK_ROWS
 
     def __len__(self) -> int:
+        return self.held
+
+    @property
+    def held(self) -> int:
+        """How many rows there are."""
         return self.next_number - self.first
 
     @property
     def needs_block(self) -> bool:
         """Whether the next row begins a block and there is no place for it."""
         return not self.next_number % BLOCK_ROWS and not self._free
+
+    @property
+    def has_place(self) -> bool:
+        """Whether the next row has a place in a block that others are in."""
+        return self.next_number % BLOCK_ROWS != 0
 
     @property
     def in_oldest_block(self) -> int:
@@ -65,11 +77,13 @@ class NearRows:
         self.next_number = number + 1
         return number & self._number_mask, self._place_of(number // BLOCK_ROWS) * BLOCK_ROWS + number % BLOCK_ROWS
 
-    def write(self, index: int, doc_id: int, row: Words) -> None:
+    def appended(self) -> None:
+        """The next row was written in its place, which it had (`has_place`)."""
+        self.next_number += 1
+
+    def write(self, index: int, row: Words) -> None:
         """Keep the row of a document."""
-        kept = self._by_row[index]
-        kept[:] = row
-        kept[0] |= np.uint64(doc_id) << _ID_SHIFT
+        self._by_row[index] = row
 
     def drop(self, count: int) -> list[int]:
         """Let the oldest rows go; their documents' ids, the oldest first."""
@@ -93,11 +107,6 @@ class NearRows:
     def take(self, ages: Numbers) -> Words:
         """The rows of these ages, copied."""
         return self._by_row.take(self._indices(ages), axis=0)
-
-    @property
-    def layout(self) -> tuple[Words, Numbers, int, int]:
-        """What the compiled look-up reads: the rows, where their blocks lie, the next number, and how many are held."""
-        return self.words, self._places, self.next_number, self.next_number - self.first
 
     def ids(self, ages: Numbers) -> list[int]:
         """The documents' ids of these ages."""

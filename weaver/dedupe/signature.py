@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 
 from weaver.dedupe.character_table import character_table
-from weaver.dedupe.shingles import MOST_WORDS, SHINGLE_WORDS, Shingles
+from weaver.dedupe.shingles import SHINGLE_WORDS, Shingles, shingle_plan
 from weaver.dedupe.sketch import (
     BAND_VALUES,
     BANDS,
@@ -83,6 +83,7 @@ class SignatureEngine:
         self._table = character_table(form)
         self._plan = self._compiled_plan(probes, shingle, seed, characters=characters)
         self._work = np.zeros(0 if compiled is None else compiled.SIGN_WORK_BYTES, np.uint8)
+        self._views = self._plan.data, self._work.data, self._table.entries.data, self._row.data
 
     def __repr__(self) -> str:
         return f"SignatureEngine(permutations={self.permutations}, shingle={self._make_shingles.args[0]})"
@@ -104,8 +105,7 @@ class SignatureEngine:
         """The text's SIGNATURE_WORDS words, in a row that the next call overwrites; all zero for a text without any."""
         if compiled is None:
             return self.signature_in_numpy(text)
-        table = self._table
-        compiled.sign(text, self._plan, self._work, table.entries, self._row, table.normalised, table.fill)
+        compiled.sign(text, *self._views, self._table.normalised, self._table.fill)
         return self._row
 
     def signature_in_numpy(self, text: str) -> Words:
@@ -133,13 +133,9 @@ class SignatureEngine:
 
     def _compiled_plan(self, probes: Hashes, shingle: int, seed: int, *, characters: bool) -> Hashes:
         """The engine's constants as native/signature.c has them."""
-        single = [
-            np.array([shingle, self._to_value, characters], np.uint64),
-            *(odd_constants(seed, name, 1) for name in ("base", "word", "shingles", "place", "band mixer")),
-        ]
-        factors = np.zeros(MOST_WORDS, np.uint64)
-        factors[:shingle] = odd_constants(seed, "shingle", shingle)
-        return np.concatenate([*single, factors, self._band_factors.ravel(), self._band_seeds, probes])
+        single = np.array([self._to_value, self._place_factor, self._band_mixer], np.uint64)
+        of_bands = self._band_factors.ravel(), self._band_seeds, probes
+        return np.concatenate([shingle_plan(shingle, seed, characters=characters), single, *of_bands])
 
     def _take(self, hashes: Hashes) -> None:
         """Keep the least of each bin."""

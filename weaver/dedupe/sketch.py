@@ -11,6 +11,7 @@ A signature is ROW_WORDS words of 64 bits that are kept for each document, and B
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +43,21 @@ def bins_held(bins: int, filled: int) -> int:
 def header(bins: int, filled: int, held: int) -> int:
     """Word 0 without an id."""
     return (bins.bit_length() - 1) << 2 * _COUNT_BITS | held << _COUNT_BITS | filled
+
+
+def most_bits_of(signature: Words, by_count: bytes) -> int:
+    """The bound for a signature, out of `most_bits_by_count`."""
+    filled, held = _counts(int(signature[0]))
+    return by_count[held] if filled > FEW else 0
+
+
+@lru_cache(maxsize=8)
+def most_bits_by_count(least_similarity: float) -> bytes:
+    """`most_differing_bits` for sketches of FEW values and more, by how many they hold: a bound that fits a byte."""
+    by_count = bytearray(_COUNT_MASK + 1)
+    for held in range(MOST_BINS + 1):
+        by_count[held] = most_differing_bits(header(MOST_BINS, MOST_BINS, held), least_similarity)
+    return bytes(by_count)
 
 
 def is_empty(signature: Words) -> bool:
