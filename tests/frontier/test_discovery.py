@@ -104,6 +104,28 @@ def test_links_that_depend_on_the_page_are_not_cached() -> None:
     assert len({one[0], one[2], two[0], two[2]}) == 4
 
 
+def test_the_targets_of_a_page_are_its_distinct_ids() -> None:
+    """Whatever has a key at once and whatever needs the parser: each URL counts once, and nothing that is no URL."""
+    bench, hrefs = (
+        Bench(),
+        ["/a", "#top", "/b?q=1", "/b?utm_source=x", "mailto:a@b", "", "/a#x", "/é", "HTTP://A.test/a"],
+    )
+    for _ in range(2):
+        targets = bench.discovery.targets(SEED, hrefs, Finding(1, 1)).tolist()
+        assert sorted(targets) == sorted(set(bench.resolve(*hrefs)) - {-1})
+        assert len(targets) == 5
+        bench.commit()
+
+
+def test_a_link_to_a_refused_page_promotes_it_by_its_key_too() -> None:
+    """A page that was nofollow is queued once a plain link to it is followed."""
+    bench = Bench()
+    bench.discovery.targets(SEED, ["/later"], Finding(1, 1, 0, "nofollow"))
+    assert bench.commit().tasks == ()
+    bench.discovery.targets(SEED, ["/later"], Finding(1, 1))
+    assert [task.url for task in bench.commit().tasks] == ["http://a.test/later"]
+
+
 def test_each_refusal_is_counted_by_its_reason() -> None:
     """A URL outside the scope becomes a row with its reason, and no task."""
     bench = Bench(ScopeSettings(exclude=("/private/",), max_url_length=60), max_depth=3)

@@ -35,10 +35,13 @@ _OTHERS = (
 
 
 def _seconds(body: bytes, content_type: str) -> float:
-    page = response(body, content_type)
-    started = time.process_time()
-    parse_page(page, ParseSettings())
-    return time.process_time() - started
+    """The lesser of two: what shares the machine makes a page slower, never faster."""
+    page, taken = response(body, content_type), []
+    for _ in range(2):
+        started = time.process_time()
+        parse_page(page, ParseSettings())
+        taken.append(time.process_time() - started)
+    return min(taken)
 
 
 # A quadratic body takes sixteen times as long here; the constant is what a shared machine may add.

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from weaver.base.page import Exchange, Failure, Fetched, Parsed, Response, Task, TaskKind
 from weaver.reading import Reading
-from weaver.reading.messages import Channel, Message, packed_reading, packed_task, unpacked_reading, unpacked_task
+from weaver.reading.messages import (
+    MOST_TOGETHER,
+    Channel,
+    Message,
+    packed_reading,
+    packed_task,
+    unpacked_reading,
+    unpacked_task,
+)
 
 URL = "http://a.test/page"
 TEXTS = st.text(max_size=60) | st.text(st.characters(categories=("Cs", "Lo")), max_size=8)
@@ -88,6 +96,18 @@ def test_a_reading_survives_the_way(found: list[tuple[Any, ...]], size: int, wan
         hrefs = before.parsed.hrefs if before.parsed else []
         distinct = hrefs if wants_body else list(dict.fromkeys(hrefs))
         assert after.parsed == (before.parsed and replace(before.parsed, hrefs=distinct))
+
+
+async def test_the_other_end_need_not_wait_for_the_end_of_a_turn() -> None:
+    """Of what is said in one turn of the loop some messages at a time go out before it ends, the rest then."""
+    found: list[Message] = []
+    here, there = Channel(lambda _: None, lambda: None), Channel(found.append, lambda: None)
+    here.connection_made(Pieces(there, 100))
+    for number in range(2 * MOST_TOGETHER + 1):
+        here.send((number,))
+    assert found == [(number,) for number in range(2 * MOST_TOGETHER)]
+    await asyncio.sleep(0)
+    assert found[-1] == (2 * MOST_TOGETHER,)
 
 
 def test_a_task_survives_the_way() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterable, Sequence
 from itertools import compress, count, repeat
 from operator import not_
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from weaver.base.page import Task
 from weaver.base.record import HostRecord, QueueRow, UrlRow
 from weaver.base.url import Canonicalizer, directory_of, origin_of, url_key
+from weaver.base.value import value
 from weaver.frontier.depths import Depths, EdgesOf
 from weaver.frontier.host_ids import HostIds
 from weaver.frontier.href_cache import REFUSED, Folder, HrefCache
@@ -27,7 +29,7 @@ class ColdUrls(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Finding:
     """Where links were found: the page (0: the user named them), the depth and redirects in a row of what they
     lead to, and why they are not to be followed (empty: they are)."""
@@ -38,7 +40,7 @@ class Finding:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Discovered:
     """What is new since the last `take`, for one commit record, and the tasks to queue once it is submitted."""
 
@@ -65,7 +67,7 @@ class Discovery:
         depths: Depths | None = None,
         edges_of: EdgesOf = lambda _url_id: (),
     ) -> None:
-        self._canonical_many = canonicalizer.canonical_many
+        self._canonicalizer = canonicalizer
         self._key_seed = key_seed
         self._seen = seen
         self._hosts = hosts
@@ -95,12 +97,34 @@ class Discovery:
         ids = list(map(folder.get, hrefs, repeat(0)))
         if 0 in ids:
             self._resolve_unknown(base, hrefs, ids, folder, finding)
-        if not finding.refusal:
-            if self._refused:
-                self._promote(ids, finding)
-            if self._depths is not None:
-                self._lower(self._depths, self._depths.nearer(set(ids), finding.depth))
+        self._found(ids, finding)
         return ids
+
+    def targets(self, base: str, hrefs: list[str], finding: Finding) -> array[int]:
+        """The distinct ids of what `resolve` gives, without REFUSED. New ones wait for `take`.
+
+        Where a key says that a URL is known, its text is not made, and its href needs no place in the cache.
+        """
+        keys, places, others = self._canonicalizer.plain_keys(hrefs, base, self._key_seed)
+        ids, unknown = self._seen.lookup_words(keys)
+        if unknown:
+            firsts = memoryview(places).cast("I")
+            urls = self._canonicalizer.canonical_many([hrefs[firsts[place]] for place in unknown], base)
+            words = memoryview(keys).cast("Q")
+            for place, url in zip(unknown, urls, strict=True):
+                assert url is not None, f"{hrefs[firsts[place]]} on {base} has a key, and no URL"
+                ids[place] = self._add(url, words[place], finding)
+        self._found(ids, finding)
+        return _distinct([*ids, *self.resolve(base, others, finding)]) if others else ids
+
+    def _found(self, ids: Sequence[int], finding: Finding) -> None:
+        """Known ones were met again: some may be queued after all, or are nearer than they were."""
+        if finding.refusal:
+            return
+        if self._refused:
+            self._promote(ids, finding)
+        if self._depths is not None:
+            self._lower(self._depths, self._depths.nearer(set(ids), finding.depth))
 
     def depth_of(self, task: Task) -> int:
         """The task's depth as it is known now: it may have been found nearer to a seed since it was queued."""
@@ -123,7 +147,7 @@ class Discovery:
     def _resolve_unknown(self, base: str, hrefs: list[str], ids: list[int], folder: Folder, finding: Finding) -> None:
         positions = list(compress(count(), map(not_, ids)))
         unknown = list(dict.fromkeys([hrefs[position] for position in positions]))
-        texts = self._canonical_many(unknown, base)
+        texts = self._canonicalizer.canonical_many(unknown, base)
         found = self._ids_of_texts([text for text in texts if text is not None], finding)
         resolved = {href: REFUSED if text is None else found[text] for href, text in zip(unknown, texts, strict=True)}
         for position in positions:
@@ -162,7 +186,7 @@ class Discovery:
         if reason in PROMOTABLE:
             self._refused.add(url_id)
 
-    def _promote(self, ids: list[int], finding: Finding) -> None:
+    def _promote(self, ids: Sequence[int], finding: Finding) -> None:
         for url_id in self._refused.among(ids):
             url, reason = self._refused_urls.get(url_id) or self._cold.refused_url(url_id) or ("", "")
             if url:
@@ -209,3 +233,10 @@ class Discovery:
         self._seen.committed(number)
         self._hosts.committed(number)
         self._refused_urls.committed(number)
+
+
+def _distinct(ids: Iterable[int]) -> array[int]:
+    """The ids once each, in order, without REFUSED."""
+    distinct = dict.fromkeys(ids)
+    distinct.pop(REFUSED, None)
+    return array("I", distinct)

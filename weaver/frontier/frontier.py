@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
 
 from weaver.base.clock import Clock
 from weaver.base.page import Task
 from weaver.base.settings import FrontierSettings
+from weaver.base.value import value
 from weaver.frontier.host_queue import HOST_BYTES, Entry, HostQueue, Key
 from weaver.frontier.ready_hosts import ReadyHosts
 from weaver.memory.budget import Account
@@ -35,7 +35,7 @@ class ColdQueue(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lease:
     """A task with the right to visit its host; ended by `release` or `put_back`, once."""
 

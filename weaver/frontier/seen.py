@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -84,15 +85,29 @@ class Seen:
 
     def lookup(self, keys: list[int]) -> list[int]:
         """The ids of `keys`, 0 for a key never met."""
-        uncommitted, left_over = self._uncommitted, self._left_over
         ids = self._table.get_list(keys)
-        missing = []
-        for position, known in enumerate(ids):
+        absent = [place for place, known in enumerate(ids) if not known]
+        for place, known in zip(absent, self._beyond_table([keys[place] for place in absent]), strict=True):
+            ids[place] = known
+        return ids
+
+    def lookup_words(self, keys: bytes) -> tuple[array[int], list[int]]:
+        """The ids of keys in native words, 0 for a key never met, and the places of these."""
+        found, absent = self._table.get_words(keys)
+        ids, unknown = array("I", found), []
+        words = memoryview(keys).cast("Q")
+        for place, known in zip(absent, self._beyond_table([words[place] for place in absent]), strict=True):
+            ids[place] = known
             if not known:
-                ids[position] = uncommitted.get(keys[position]) or left_over.get(keys[position], 0)
-                if not ids[position]:
-                    missing.append(position)
-        if missing and not (self._is_complete and not self._table.has_evicted):
+                unknown.append(place)
+        return ids, unknown
+
+    def _beyond_table(self, keys: list[int]) -> list[int]:
+        """The ids of keys that the table does not hold."""
+        uncommitted, left_over = self._uncommitted.get, self._left_over.get
+        ids = [uncommitted(key) or left_over(key, 0) for key in keys]
+        if 0 in ids and not (self._is_complete and not self._table.has_evicted):
+            missing = [place for place, known in enumerate(ids) if not known]
             self._lookup_cold(keys, ids, self._perhaps_on_disk(keys, missing))
         return ids
 

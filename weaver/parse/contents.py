@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from weaver.base.value import value
 from weaver.native.loading import Found
 from weaver.parse.head import HeadFacts
 
@@ -17,7 +16,7 @@ BLOCKS = frozenset((
 ))  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Contents:
     """A page's head, title (as written), links and visible text; `is_capped` says that there were more links."""
 
@@ -35,4 +34,5 @@ class Contents:
         facts = HeadFacts()
         for tag, attributes in heads:
             facts.take(tag, attributes)
-        return cls(facts, title or "", hrefs, nofollow_hrefs, is_capped, text)
+        # Not before the text was decoded: bytes that a NUL parts are no character.
+        return cls(facts, title or "", hrefs, nofollow_hrefs, is_capped, text.replace("\0", ""))

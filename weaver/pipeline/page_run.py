@@ -23,6 +23,7 @@ from weaver.base.page import (
 from weaver.base.record import Adjacency, Capture, CommitRecord, NearRow, PageRow, QueueRow
 from weaver.base.settings import Settings
 from weaver.base.url import origin_of, template_of
+from weaver.base.value import value
 from weaver.dedupe import ContentIndex, DuplicateLinks, NearPages
 from weaver.fetch import Fetcher
 from weaver.frontier import DUPLICATE_LINKS, NOFOLLOW, Discovery, Finding, Frontier, HostIds, Lease
@@ -42,7 +43,7 @@ LOCAL_LIMITS_AN_EVENT = 100
 _NOTHING = Parsed("")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PageResult:
     """One finished page, as the library hands it out.
 
@@ -88,7 +89,7 @@ class Stages:
     journal: Journal
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Outcome:
     """What a visit came to: the row, its edges, where a redirect led, what was read, and what it is compared by."""
 
@@ -126,8 +127,7 @@ class PageRun:
         What the page takes in memory is admitted before it begins and given back when it is done.
         """
         with await self._stages.reader.room_for(lease.task) as room:
-            ready_at = self._stages.gate.deadline(lease.task.host_id)
-            if room.has_waited and ready_at:
+            if room.has_waited and (ready_at := self._stages.gate.deadline(lease.task.host_id)):
                 # While this one waited for room, the host asked another request of ours to stay away.
                 self._put_back(lease, ready_at)
                 return None
@@ -135,14 +135,15 @@ class PageRun:
 
     async def _run(self, lease: Lease, room: Admission) -> PageResult | None:
         stages, task = self._stages, lease.task
+        origin = origin_of(task.url)
         if task.kind is TaskKind.PAGE:
-            decision = stages.gate.judge(task, origin_of(task.url))
+            decision = stages.gate.judge(task, origin)
             if decision is Decision.ROBOTS_FIRST:
                 self._ask_robots_first(lease)
                 return None
             if decision is not Decision.ALLOW:
                 return self._block(lease, decision)
-        stages.gate.started(task.host_id, origin_of(task.url))
+        stages.gate.started(task.host_id, origin)
         stages.frontier.started(lease, stages.gate.next_start(task.host_id))
         reading = await stages.reader.read(task, room)
         fetched = reading.fetched
@@ -300,13 +301,13 @@ class PageRun:
         hops = task.redirects + 1
         refusal = REDIRECT_LIMIT if hops > self._settings.fetch.max_redirects else ""
         finding = Finding(task.url_id, self._stages.discovery.depth_of(task), hops, refusal)
-        targets = self._resolve(task.url, [response.headers["location"]], finding)
+        targets = self._stages.discovery.targets(task.url, [response.headers["location"]], finding)
         if not targets:
             return self._failed(task, "redirect_invalid", response.status)
         row = PageRow(
             task.url_id, PageState.REDIRECT, self._clock.wall(), response.status, response.content_type, reason=refusal
         )
-        return _Outcome(row, {EdgeKind.REDIRECT: targets}, moved_to=next(iter(targets)))
+        return _Outcome(row, {EdgeKind.REDIRECT: targets}, moved_to=targets[0])
 
     def _page(self, task: Task, response: Response, reading: Reading, parsed: Parsed) -> _Outcome:
         seen = self._observe(task, reading)
@@ -354,31 +355,28 @@ class PageRun:
         return ""
 
     def _edges(self, task: Task, parsed: Parsed, refusal: str) -> dict[EdgeKind, Iterable[int]]:
-        source, depth, base = task.url_id, self._stages.discovery.depth_of(task), parsed.base_url
+        discovery, source, base = self._stages.discovery, task.url_id, parsed.base_url
+        depth = discovery.depth_of(task)
         respects = self._settings.crawl.nofollow == "respect"
         kind = EdgeKind.NOFOLLOW if parsed.nofollow else EdgeKind.HYPERLINK
         edges: dict[EdgeKind, Iterable[int]] = {}
         if parsed.hrefs:
-            edges[kind] = self._resolve(base, parsed.hrefs, Finding(source, depth + 1, 0, refusal))
+            edges[kind] = discovery.targets(base, parsed.hrefs, Finding(source, depth + 1, 0, refusal))
         if parsed.nofollow_hrefs:
             finding = Finding(source, depth + 1, 0, refusal or (NOFOLLOW if respects else ""))
-            found = self._resolve(base, parsed.nofollow_hrefs, finding)
+            found = discovery.targets(base, parsed.nofollow_hrefs, finding)
             edges[EdgeKind.NOFOLLOW] = dict.fromkeys((*edges.get(EdgeKind.NOFOLLOW, ()), *found))
         if parsed.refresh:
             hops = task.redirects + 1
             limit = REDIRECT_LIMIT if hops > self._settings.fetch.max_redirects else ""
-            edges[EdgeKind.REDIRECT] = self._resolve(
+            edges[EdgeKind.REDIRECT] = discovery.targets(
                 base, [parsed.refresh], Finding(source, depth, hops, refusal or limit)
             )
         if parsed.canonical:
-            edges[EdgeKind.CANONICAL] = self._resolve(base, [parsed.canonical], Finding(source, depth + 1, 0, refusal))
+            edges[EdgeKind.CANONICAL] = discovery.targets(
+                base, [parsed.canonical], Finding(source, depth + 1, 0, refusal)
+            )
         return edges
-
-    def _resolve(self, base: str, hrefs: list[str], finding: Finding) -> dict[int, None]:
-        """The distinct ids of hrefs, in order, without those that are no http(s) URL."""
-        found = dict.fromkeys(self._stages.discovery.resolve(base, hrefs, finding))
-        found.pop(-1, None)
-        return found
 
 
 def _adjacency(edges: dict[EdgeKind, Iterable[int]]) -> Adjacency | None:

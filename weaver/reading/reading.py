@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
 from weaver.base.page import Fetched, Parsed, Response, Task, TaskKind
 from weaver.base.settings import DedupeSettings, ParseSettings
+from weaver.base.value import value
 from weaver.dedupe import LargeTexts
 from weaver.dedupe.fingerprint import digests_of
 from weaver.fetch import Fetcher
@@ -20,7 +20,7 @@ SHORT = "short"
 LARGE_BYTES = 256 << 10
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reading:
     """What came of one task; `parsed` is None where there was no page to read.
 

@@ -88,6 +88,8 @@ class Worker:
         with there, tempfile.TemporaryFile() as mark:
             here.setblocking(False)  # noqa: FBT003
             try:
+                # Written, not only made long: a disk that is full must not end the process at its first mark.
+                os.pwrite(mark.fileno(), MARK.pack(0), 0)
                 self._process = _started(there.fileno(), mark.fileno(), _loop_module(loop))
             except BaseException:
                 here.close()
