@@ -21,7 +21,7 @@ from weaver.pipeline.memory_history import MemoryHistory, untracked_bytes
 from weaver.pipeline.relief import Relief
 
 # Between two readings one number is read this often: a burst must not wait for the end of a calm minute.
-GLANCE_S = 1.0
+GLANCE_S = 0.25
 # While a rung is held, memory is given back again this often.
 RELIEF_INTERVAL_S = 5.0
 
