@@ -28,7 +28,7 @@ GATED_PAGES, GATED_MEMORY = 90_000, "12MiB"
 SLOPE_MIB = 1.0
 # RSS moves in steps, a stretch of the allocator's heap or an LRU's table at a time: one of 1 MiB near the middle of
 # 72,000 pages tilts a line by 2 MiB per 100,000, and is no growth. And numpy keeps up to seven freed arrays of each
-# size below 1 KiB, 3.6 MiB in all: most of what grows here.
+# size below 1 KiB, 3.8 MiB in all once each was met: about half of what the heap's use grows by here.
 NOISE_MIB = 3.0
 LAST_HALF_NOISE_MIB = 2.5
 GC_P99_MS, STALL_P999_MS = 40.0, 100.0  # twice the goals: CI's cores are shared, and slower

@@ -39,8 +39,8 @@ print(json.dumps([detect().name, detect().version, did_trim, before - meter.rss(
 """
 
 
-# A large block is freed, which moves glibc's threshold; the next one has a small block above it when it goes.
-_LARGE_BLOCKS = """
+# A large block is freed, which moves glibc's threshold.
+_FREED = """
 import sys
 from weaver.memory.allocator import keep_large_blocks_apart
 from weaver.memory.meter import Meter
@@ -51,6 +51,10 @@ if sys.argv[1] == "apart":
 first = b"x" * (24 << 20)
 del first
 before = meter.rss()
+"""
+
+# The next large one has small blocks above it when it goes.
+_LARGE_BLOCKS = f"""{_FREED}
 second = b"x" * (20 << 20)
 above = [b"x" * 100_000 for _ in range(20)]
 del second
@@ -58,17 +62,7 @@ print(meter.rss() - before)
 """
 
 # What a page takes for a moment goes, and something small and lasting is above it, two hundred times.
-_PASSING_BLOCKS = """
-import sys
-from weaver.memory.allocator import keep_large_blocks_apart
-from weaver.memory.meter import Meter
-
-meter = Meter()
-if sys.argv[1] == "apart":
-    assert keep_large_blocks_apart()
-first = b"x" * (24 << 20)
-del first
-before = meter.rss()
+_PASSING_BLOCKS = f"""{_FREED}
 passing, lasting = [], []
 for _ in range(200):
     passing.append(b"x" * (65 << 10))
@@ -179,27 +173,17 @@ def test_a_preloaded_mimalloc_is_named_and_left_alone() -> None:
     assert version[0] in "123"
 
 
-def test_a_large_block_that_is_freed_goes_back_at_once() -> None:
-    """What was allocated after a large block does not keep it resident, as it would by glibc's own habit."""
+@pytest.mark.parametrize(("script", "most_mib"), [(_LARGE_BLOCKS, 8), (_PASSING_BLOCKS, 2)], ids=["large", "passing"])
+def test_blocks_that_are_freed_go_back_at_once(script: str, most_mib: int) -> None:
+    """What was allocated after a block of more than 64 KiB does not keep it resident, as by glibc's own habit."""
     if detect().name != "glibc":
         assert not keep_large_blocks_apart()
         pytest.skip("needs glibc")
     held = [
-        int(subprocess.run([sys.executable, "-c", _LARGE_BLOCKS, how], capture_output=True, check=True).stdout)
+        int(subprocess.run([sys.executable, "-c", script, how], capture_output=True, check=True).stdout)
         for how in ("apart", "as it is")
     ]
-    assert held[0] < 8 << 20 < held[1]
-
-
-def test_what_a_page_takes_for_a_moment_leaves_no_holes() -> None:
-    """Blocks of more than 64 KiB are gone when they are freed, whatever was allocated after them."""
-    if detect().name != "glibc":
-        pytest.skip("needs glibc")
-    held = [
-        int(subprocess.run([sys.executable, "-c", _PASSING_BLOCKS, how], capture_output=True, check=True).stdout)
-        for how in ("apart", "as it is")
-    ]
-    assert held[0] < 2 << 20 < held[1]
+    assert held[0] < most_mib << 20 < held[1]
 
 
 def test_threads_share_a_heap() -> None:

@@ -96,6 +96,23 @@ def test_a_key_put_again_gets_the_new_id() -> None:
     table.check()
 
 
+def test_of_a_key_given_twice_the_last_id_holds_however_full_the_table_is() -> None:
+    """In batches that name half of their keys twice, beyond the table's cap, whoever is found has its last id."""
+    table, found = _table(2_000), 0
+    for seed in range(20):
+        keys, _ = _random(1_000, seed)
+        batch = np.random.default_rng(seed).permutation(np.concatenate([keys, keys[:500]]))
+        ids = np.arange(1, len(batch) + 1, dtype=np.uint32) + 10_000 * seed
+        table.put_many(batch, ids)
+        last = dict(zip(batch.tolist(), ids.tolist(), strict=True))
+        for known, wanted in zip(table.get_many(np.array(list(last), np.uint64)).tolist(), last.values(), strict=True):
+            assert known in (0, wanted)
+            found += known > 0
+    assert table.has_evicted
+    assert found > 10_000
+    table.check()
+
+
 def test_many_keys_of_one_bucket_in_one_batch_are_all_kept() -> None:
     """A batch that fills two buckets exactly loses nothing, whichever of the two its keys have first."""
     table = _table(FIRST_BUCKETS * WAYS)

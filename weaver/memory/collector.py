@@ -18,7 +18,7 @@ Mode = Literal["tuned", "default"]
 # to no cycles. Of what a burst makes, a queue read from disk, some 10,000 objects are looked at in one pause, at
 # 1 to 2 us each: each second collection takes what the one before it left, so that no later one has it all at once.
 # Idle collections count as older ones: a full one comes after hours, or when memory is short.
-THRESHOLDS = (5_000, 0, 10_000)
+THRESHOLDS = (5_000, 0, 40_000)
 
 # Python 3.12 freezes 375 objects of its own at start-up; a program that freezes what it has freezes thousands.
 FROZEN_BY_PYTHON = 1_000

@@ -166,15 +166,8 @@ static bool put_absent(const Table *table, uint8_t *taken, uint64_t key, uint32_
     return true;
 }
 
-/* Whether the key is one of those that were left: of a key that is there twice the last id must hold. */
-static bool is_left(const uint64_t *keys, const Py_ssize_t *left, Py_ssize_t count, uint64_t key)
-{
-    while (count > 0 && keys[left[count - 1]] != key)
-        count--;
-    return count > 0;
-}
-
-/* (how many keys are new in the table, the places of those that found no room). */
+/* (how many keys are new in the table, the places of those that found no room). A bucket that is full stays full, whoever
+   is in it, so a key that is given twice is left twice, in its order: the last id holds. */
 PyObject *put_in_table(PyObject *module, PyObject *arguments)
 {
     Py_buffer keys, ids, key_column, id_column, taken;
@@ -195,8 +188,7 @@ PyObject *put_in_table(PyObject *module, PyObject *arguments)
         Py_ssize_t slot = slot_of(&table, new_keys[at]);
         if (slot >= 0)
             table.ids[slot] = new_ids[at];
-        else if (!is_left(new_keys, left, behind, new_keys[at])
-                 && put_absent(&table, taken.buf, new_keys[at], new_ids[at], may_move))
+        else if (put_absent(&table, taken.buf, new_keys[at], new_ids[at], may_move))
             added++;
         else
             left[behind++] = at;
